@@ -1,0 +1,92 @@
+"""Inference records: what was asked, what was served, when, and by which bundle.
+
+A batch is columnar: one list per column, all of one length. A missing number is None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from driftloop_contracts import times
+from driftloop_contracts.errors import InvalidInput
+
+MAX_ROWS = 100_000
+"""Most rows one batch may carry; more is refused, so memory stays bounded."""
+
+
+def prediction_id(request_id: str, index: int) -> str:
+    """Return the id of the ``index``-th instance of a request, the key outcomes join on.
+
+    >>> prediction_id("2012-04-01/0", 0)
+    '8f628e8e72e15b74'
+    """
+    return hashlib.blake2b(f"{request_id}#{index}".encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class InferenceBatch:
+    """Records of one request: (pod_uid, first_seq ...) makes every lost record countable.
+
+    ``features`` holds the values that were served, request-time ones included;
+    ``weights`` the sampling weights (1.0 when nothing was sampled);
+    ``latency_ms`` is the request's, in milliseconds.
+    """
+
+    loop: str
+    bundle_version: str
+    pod_uid: str
+    first_seq: int
+    event_time: datetime
+    latency_ms: float
+    prediction_ids: list[str]
+    entity_keys: dict[str, list[Any]]
+    features: dict[str, list[Any]]
+    predictions: list[float]
+    weights: list[float]
+
+    def __len__(self) -> int:
+        return len(self.prediction_ids)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the batch as an event's JSON data."""
+        return asdict(self) | {"event_time": times.to_text(self.event_time)}
+
+
+def from_data(data: Mapping[str, Any]) -> InferenceBatch:
+    """Return the batch in an event's data; raise InvalidInput when it is not one."""
+    where = "an inference batch"
+    names = {field.name for field in fields(InferenceBatch)}
+    for name in sorted(names ^ set(data)):
+        allowed = "present" if name in names else "absent: no such field"
+        raise InvalidInput(name, where, allowed, data.get(name))
+    for name, kind in _KINDS.items():
+        if not isinstance(data[name], kind) or isinstance(data[name], bool):
+            raise InvalidInput(name, where, kind.__name__, data[name])
+    rows = len(data["prediction_ids"])
+    if rows > MAX_ROWS:
+        raise InvalidInput("prediction_ids", where, f"at most {MAX_ROWS} rows", rows)
+    columns = {"predictions": data["predictions"], "weights": data["weights"]}
+    for name, column in {**columns, **data["entity_keys"], **data["features"]}.items():
+        if not isinstance(column, list) or len(column) != rows:
+            got = len(column) if isinstance(column, list) else column
+            raise InvalidInput(f"column '{name}'", where, f"a list of {rows} values", got)
+    time = times.from_text(data["event_time"], "event_time", where)
+    latency = float(data["latency_ms"])
+    return InferenceBatch(**{**data, "event_time": time, "latency_ms": latency})
+
+
+_KINDS: dict[str, type] = {
+    "loop": str,
+    "bundle_version": str,
+    "pod_uid": str,
+    "first_seq": int,
+    "prediction_ids": list,
+    "entity_keys": dict,
+    "features": dict,
+    "predictions": list,
+    "weights": list,
+}

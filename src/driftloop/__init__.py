@@ -1,0 +1,1 @@
+"""Driftloop: an ML system declared once, that keeps itself right."""

@@ -1,0 +1,80 @@
+"""Quantities with their unit, as loop.yaml writes them: ``90d``, ``5%``, ``1 per 90d``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, PlainSerializer
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Seconds in each unit of time that loop.yaml may use."""
+
+
+class Rate(NamedTuple):
+    """So many events per period; ``per_second`` is their mean rate."""
+
+    events: float
+    period: timedelta
+
+    @property
+    def per_second(self) -> float:
+        """Return events per second."""
+        return self.events / self.period.total_seconds()
+
+
+def parse_duration(value: Any) -> timedelta:
+    """Return the duration ``value`` writes; raise ValueError saying what is allowed.
+
+    >>> parse_duration("90d")
+    datetime.timedelta(days=90)
+    """
+    match = re.fullmatch(r"(\d+)([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration with its unit (s, m, h, d) such as '90d'")
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+def parse_share(value: Any) -> float:
+    """Return the share a percentage writes, in [0, 1].
+
+    >>> parse_share("2.5%")
+    0.025
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)%", value) if isinstance(value, str) else None
+    if match is None or float(match[1]) > 100:
+        raise ValueError("a percentage from '0%' to '100%' such as '2.5%'")
+    return float(match[1]) / 100
+
+
+def parse_rate(value: Any) -> Rate:
+    """Return the rate ``value`` writes.
+
+    >>> parse_rate("1 per 90d").period.days
+    90
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) per (\d+[smhd])", str(value))
+    if match is None or float(match[1]) <= 0:
+        raise ValueError("a count per duration such as '1 per 90d'")
+    return Rate(float(match[1]), parse_duration(match[2]))
+
+
+def show_duration(duration: timedelta) -> str:
+    """Return ``duration`` in its largest whole unit.
+
+    >>> show_duration(timedelta(hours=36))
+    '36h'
+    """
+    seconds = int(duration.total_seconds())
+    unit = next(u for u in ("d", "h", "m", "s") if seconds % UNITS[u] == 0)
+    return f"{seconds // UNITS[unit]}{unit}"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
+Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(lambda s: f"{s * 100:g}%")]
+PerTime = Annotated[
+    Rate,
+    BeforeValidator(parse_rate),
+    PlainSerializer(lambda rate: f"{rate.events:g} per {show_duration(rate.period)}"),
+]

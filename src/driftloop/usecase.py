@@ -1,0 +1,117 @@
+"""UseCase: one folder's loop.yaml and functions, found by name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from driftloop_contracts.errors import InvalidInput
+
+from driftloop import loop
+from driftloop.loop import LearningLoop
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from driftloop.traffic import Traffic
+
+ENTRY_POINTS = "driftloop.usecases"
+FOLDER_VARIABLE = "DRIFTLOOP_USECASES"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which part of a source to replay: ``data`` None means the built-in simulator."""
+
+    data: Path | None = None
+    first: date | None = None
+    last: date | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """A loop with its functions, each imported from the folder when first used.
+
+    data.py      ``read(loop, span) -> Traffic`` and ``source_name(span) -> str``
+    features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
+    model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}``
+    """
+
+    name: str
+    folder: Path
+    loop: LearningLoop
+
+    def read(self, span: Span) -> Traffic:
+        """Return the traffic of ``span``; raise InvalidInput for a file that cannot be used."""
+        traffic: Traffic = self._module("data").read(self.loop, span)
+        return traffic
+
+    def source_name(self, span: Span) -> str:
+        """Return which of the loop's sources ``span`` reads."""
+        return str(self._module("data").source_name(span))
+
+    def compute_features(self, history: pd.DataFrame, now: pd.Timestamp) -> dict[str, pd.DataFrame]:
+        """Return each view's feature rows at ``now`` from ``history``, labelled rows known then."""
+        rows: dict[str, pd.DataFrame] = self._module("features").compute(history, now)
+        return rows
+
+    def feast_objects(self, paths: Mapping[str, str]) -> list[Any]:
+        """Return the Feast entities, views and service; ``paths``: each view's parquet files."""
+        objects: list[Any] = self._module("features").feast_objects(self.loop, paths)
+        return objects
+
+    def estimators(self) -> dict[str, Callable[[LearningLoop], Any]]:
+        """Return the estimators that loop.yaml may name."""
+        found: dict[str, Callable[[LearningLoop], Any]] = self._module("model").estimators()
+        return found
+
+    def _module(self, noun: str) -> ModuleType:
+        return load_module(self.folder, self.name, noun)
+
+
+def load_module(folder: Path, usecase: str, noun: str) -> ModuleType:
+    """Import ``folder/noun.py`` as ``usecases.<usecase>.<noun>``, once a process."""
+    name = f"usecases.{usecase}.{noun}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, folder / f"{noun}.py")
+    if spec is None or spec.loader is None or not (folder / f"{noun}.py").is_file():
+        raise InvalidInput(f"{noun}.py", str(folder), "present", "nothing")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def folders(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """Return every use case's folder by name: ``usecases/`` here, then installed packages."""
+    root = Path(environ.get(FOLDER_VARIABLE, "usecases"))
+    local = sorted(path.parent for path in root.glob("*/loop.yaml"))
+    return {path.name: path.absolute() for path in [*_installed(), *local]}
+
+
+def _installed() -> Iterable[Path]:
+    for point in entry_points(group=ENTRY_POINTS):
+        spec = importlib.util.find_spec(point.value)
+        if spec is not None and spec.submodule_search_locations:
+            yield Path(next(iter(spec.submodule_search_locations)))
+
+
+def find(name: str, environ: Mapping[str, str] = os.environ) -> UseCase:
+    """Return the use case ``name`` (``ads_ctr`` or its loop's name ``ads-ctr``)."""
+    found = folders(environ)
+    folder = found.get(name.replace("-", "_"))
+    if folder is None:
+        allowed = f"one of {sorted(found)}" if found else "a folder with a loop.yaml"
+        where = f"'{environ.get(FOLDER_VARIABLE, 'usecases')}/' or the installed packages"
+        raise InvalidInput("the use case", where, allowed, name)
+    return UseCase(folder.name, folder, loop.read(folder / "loop.yaml"))
