@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from driftloop_contracts.errors import InvalidInput
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from driftloop.quantities import Duration, PerTime, Share
+from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"

@@ -13,15 +13,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from driftloop_contracts.errors import InvalidInput
-
 from driftloop import loop
 from driftloop.loop import LearningLoop
+from driftloop_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from driftloop.traffic import Traffic
+
+    Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+    Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 ENTRY_POINTS = "driftloop.usecases"
 FOLDER_VARIABLE = "DRIFTLOOP_USECASES"
@@ -43,6 +46,7 @@ class UseCase:
 
     data.py      ``read(loop, span) -> Traffic`` and ``source_name(span) -> str``
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
+    labels.py    ``weighted_labels(rows) -> (positions, y, weight)``
     model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}``
     """
 
@@ -68,6 +72,11 @@ class UseCase:
         """Return the Feast entities, views and service; ``paths``: each view's parquet files."""
         objects: list[Any] = self._module("features").feast_objects(self.loop, paths)
         return objects
+
+    def weighted_labels(self, rows: pd.DataFrame) -> tuple[Positions, Floats, Floats]:
+        """Return (position in ``rows``, label 0 or 1, weight) of every weighted label."""
+        labels: tuple[Positions, Floats, Floats] = self._module("labels").weighted_labels(rows)
+        return labels
 
     def estimators(self) -> dict[str, Callable[[LearningLoop], Any]]:
         """Return the estimators that loop.yaml may name."""

@@ -1,0 +1,1 @@
+"""Thin Kubeflow Pipelines components, one a file; their bodies call src/driftloop."""

@@ -1,0 +1,15 @@
+"""Set aside the rows that break the contract; fail when they are many."""
+
+from kfp import dsl
+
+from components import image
+
+
+@dsl.component(base_image=image.PLATFORM, install_kfp_package=False)
+def validate(
+    loop: str, order: str, rows: dsl.Input[dsl.Dataset], valid: dsl.Output[dsl.Dataset]
+) -> None:
+    """Set aside the rows that break the contract; fail when they are many."""
+    from driftloop.training import steps
+
+    valid.metadata.update(steps.validate(loop, order, rows.path, valid.path))

@@ -1,0 +1,1 @@
+"""One DAG a file; ``python -m pipelines`` compiles them all to pipelines/compiled/."""

@@ -1,0 +1,14 @@
+"""Compile every pipeline to YAML, the form that a cluster and a laptop both run."""
+
+from pathlib import Path
+
+from kfp import compiler
+
+from pipelines.training import training
+
+COMPILED = Path(__file__).parent / "compiled"
+PIPELINES = {"training": training}
+
+if __name__ == "__main__":
+    for name, pipeline in PIPELINES.items():
+        compiler.Compiler().compile(pipeline, str(COMPILED / f"{name}.yaml"))

@@ -1,0 +1,88 @@
+"""Settings: what the sidecar is told, read once from the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from driftloop_contracts.errors import InvalidInput
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What may stand in an object's key: loop names, bundle versions, pod uids."""
+WHERE = "the environment"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One process's task.
+
+    ``store``: address of the object store; ``bundle``: version to watch with (empty: a standby
+    that reads it from standard input); ``sink``: where events are POSTed (empty: nowhere);
+    ``port``: 0 takes any free one; ``scratch``: folder for the bundle (empty: a temporary
+    one); ``supervised``: end when standard input ends.
+    """
+
+    store: str
+    loop: str
+    bundle: str = ""
+    sink: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+    scratch: str = ""
+    supervised: bool = False
+
+    def watching(self, version: str) -> Settings:
+        """Return these settings with the bundle's version; raise InvalidInput for a bad one."""
+        return replace(self, bundle=checked_name(version, "the bundle's version"))
+
+
+def checked_name(text: str, what: str, where: str = WHERE) -> str:
+    """Return ``text`` when it may stand in an object's key; raise InvalidInput otherwise.
+
+    >>> checked_name("0001-1a2b3c4d", "the bundle's version")
+    '0001-1a2b3c4d'
+    """
+    if not NAME.fullmatch(text):
+        raise InvalidInput(what, where, "1 to 128 letters, digits, '.', '_' or '-'", text)
+    return text
+
+
+def from_env(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in ``environ``; raise InvalidInput for the first that is wrong.
+
+    >>> from_env({"DRIFTLOOP_STORE": "runs/store", "DRIFTLOOP_LOOP": "ads-ctr"}).port
+    0
+    """
+    bundle = environ.get("DRIFTLOOP_BUNDLE", "")
+    return Settings(
+        store=_required(environ, "DRIFTLOOP_STORE"),
+        loop=checked_name(_required(environ, "DRIFTLOOP_LOOP"), "DRIFTLOOP_LOOP"),
+        bundle=checked_name(bundle, "DRIFTLOOP_BUNDLE") if bundle else "",
+        sink=_address(environ.get("DRIFTLOOP_SINK", "")),
+        host=environ.get("DRIFTLOOP_HOST") or "127.0.0.1",
+        port=_port(environ.get("DRIFTLOOP_PORT") or "0"),
+        scratch=environ.get("DRIFTLOOP_SCRATCH", ""),
+        supervised=environ.get("DRIFTLOOP_SUPERVISED", "") == "1",
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise InvalidInput(name, WHERE, "set", value)
+    return value
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise InvalidInput("DRIFTLOOP_SINK", WHERE, "an http(s) address or empty", text)
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
+        raise InvalidInput("DRIFTLOOP_PORT", WHERE, "a whole number from 0 to 65535", text)
+    return int(text)

@@ -1,0 +1,60 @@
+"""Window: the rows of one stretch of event time, before they are scored and written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from drift_sidecar.sample import Sample
+
+
+class Window:
+    """Rows with ``start`` <= event time < ``end``, in seconds since the epoch.
+
+    ``n``, ``weight`` and ``mean_prediction`` count every row; ``sample`` holds the monitored
+    features of at most so many; ``records`` are the rows the inference log still lacks.
+    """
+
+    def __init__(self, start: int, end: int, sample: Sample) -> None:
+        self.start, self.end, self.sample = start, end, sample
+        self.n, self.weight, self._predicted, self._weighed = 0, 0.0, 0.0, 0.0
+        self.records: list[pa.RecordBatch] = []
+
+    @property
+    def mean_prediction(self) -> float | None:
+        """Return the mean prediction, each row by its weight; None without a prediction."""
+        return self._predicted / self._weighed if self._weighed > 0 else None
+
+    @property
+    def waiting(self) -> int:
+        """Return how many rows the inference log still lacks."""
+        return sum(batch.num_rows for batch in self.records)
+
+    def add(
+        self, records: pa.RecordBatch, features: list[str], rng: np.random.Generator
+    ) -> None:
+        """Take the rows of one batch."""
+        self.records.append(records)
+        self.sample.add(records.select(features), rng)
+        weights, predictions = _floats(records["weight"]), _floats(records["prediction"])
+        present = ~np.isnan(predictions)
+        self.n += records.num_rows
+        self.weight += float(weights.sum())
+        self._predicted += float(weights[present] @ predictions[present])
+        self._weighed += float(weights[present].sum())
+
+    def absorb(self, earlier: Window) -> None:
+        """Take over a window that was too small to be scored; this one starts where it did."""
+        self.start = min(self.start, earlier.start)
+        self.sample.merge(earlier.sample)
+        self.n += earlier.n
+        self.weight += earlier.weight
+        self._predicted += earlier._predicted
+        self._weighed += earlier._weighed
+
+
+def _floats(column: pa.Array) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values: np.ndarray[Any, np.dtype[np.float64]] = column.to_numpy(zero_copy_only=False)
+    return values

@@ -1,0 +1,59 @@
+"""Windows: the open cells of the grid, and which of them are due."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from drift_sidecar import grid
+from drift_sidecar.sample import Sample
+from drift_sidecar.window import Window
+
+
+
+class Windows:
+    """Open windows of ``length`` seconds; not safe to share between threads."""
+
+    def __init__(
+        self, length: int, features: list[str], sample_size: int, rng: np.random.Generator
+    ) -> None:
+        self.length, self.features, self.sample_size, self.rng = length, features, sample_size, rng
+        self.closed_until, self.newest = 0, 0
+        self._open: dict[int, Window] = {}
+
+    def add(self, records: pa.RecordBatch, second: int) -> bool:
+        """Put rows of one event time into their window; return whether they were in time.
+
+        Rows of a closed cell go into the first one that is still open.
+        """
+        start = max(grid.floor(second, self.length), self.closed_until)
+        if start not in self._open:
+            self._open[start] = Window(start, start + self.length, Sample(self.sample_size))
+        self._open[start].add(records, self.features, self.rng)
+        self.newest = max(self.newest, second)
+        return second >= self.closed_until
+
+    def overdue(self) -> int:
+        """Return the instant up to which the data themselves say that windows are over.
+
+        One whole window of patience: records of another request may still be on their way.
+        """
+        return self.newest - self.length
+
+    def due(self, until: int) -> bool:
+        """Return whether a window ends at or before ``until``."""
+        return any(window.end <= until for window in self._open.values())
+
+    def close(self, until: int) -> list[Window]:
+        """Remove and return, oldest first, the windows that end at or before ``until``."""
+        over = sorted(start for start, window in self._open.items() if window.end <= until)
+        self.closed_until = max(self.closed_until, grid.floor(until, self.length))
+        return [self._open.pop(start) for start in over]
+
+    def reopen(self, windows: list[Window]) -> None:
+        """Put back windows that could not be finished; no new rows reach them."""
+        self._open.update({window.start: window for window in windows})
+
+    def open(self) -> list[Window]:
+        """Return the open windows, oldest first."""
+        return [self._open[start] for start in sorted(self._open)]

@@ -1,0 +1,1 @@
+"""Thin adapters to Feast, Kubeflow Pipelines and the other systems Driftloop drives."""

@@ -1,0 +1,79 @@
+"""One loop's Feast project: feature rows on disk, point-in-time joins, online lookups.
+
+Offline: Feast's DuckDB store over parquet (never the default store, which loses and merges
+rows: docs/adr/0004). Online: Feast's SQLite store.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from feast import FeatureStore, RepoConfig
+
+from driftloop.usecase import UseCase
+
+
+class FeatureRepository:
+    """The Feast project of ``usecase``: registry and online store in ``folder``."""
+
+    def __init__(self, usecase: UseCase, folder: Path) -> None:
+        self.usecase = usecase
+        self.features = usecase.loop.spec.features
+        folder.mkdir(parents=True, exist_ok=True)
+        self.store = FeatureStore(config=_config(usecase.name, folder.absolute()))
+        self._service: Any = None
+
+    def apply(self, offline: Path) -> None:
+        """Register the use case's entities, views and service over ``offline/<view>/*.parquet``."""
+        paths = {view: str(offline.absolute() / view / "*.parquet") for view in self.features.views}
+        self.store.apply(self.usecase.feast_objects(paths))
+
+    def materialize(self, start: datetime, end: datetime) -> None:
+        """Copy the feature rows with ``start`` < event time <= ``end`` to the online store."""
+        self.store.materialize(start, end, feature_views=self.features.views)
+
+    def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return ``rows`` with each feature as it was known at the row's event_time.
+
+        ``rows`` needs ``row_id``, ``event_time`` and the entity keys; order and count stay.
+        """
+        keys = rows[["row_id", *self.features.entities]].assign(event_timestamp=rows["event_time"])
+        joined = self.store.get_historical_features(keys, features=self._feature_service())
+        columns = joined.to_df().set_index("row_id").loc[rows["row_id"], self._names()]
+        return rows.assign(**{name: columns[name].to_numpy("float64") for name in self._names()})
+
+    def online(self, keys: pd.DataFrame) -> pd.DataFrame:
+        """Return the newest feature values of each row of ``keys``; NaN where there is none.
+
+        ``keys``: one int64 column per entity. Equal rows are looked up once.
+        """
+        distinct = keys.drop_duplicates()
+        entities = {name: distinct[name].tolist() for name in self.features.entities}
+        found = self.store.get_online_features(self._feature_service(), entities).to_dict()
+        values = pd.DataFrame({name: found[name] for name in self._names()}, dtype="float64")
+        places = pd.MultiIndex.from_frame(distinct).get_indexer(pd.MultiIndex.from_frame(keys))
+        return values.iloc[np.asarray(places)].set_axis(keys.index)
+
+    def _feature_service(self) -> Any:
+        # Looked up once: a process serves one bundle, hence one version of the service.
+        if self._service is None:
+            self._service = self.store.get_feature_service(self.features.service)
+        return self._service
+
+    def _names(self) -> list[str]:
+        return [column.name for column in self.features.columns if column.origin != "request"]
+
+
+def _config(project: str, folder: Path) -> RepoConfig:
+    return RepoConfig(
+        project=project,
+        provider="local",
+        registry=str(folder / "registry.db"),
+        offline_store={"type": "duckdb"},
+        online_store={"type": "sqlite", "path": str(folder / "online.db")},
+        entity_key_serialization_version=3,
+    )

@@ -1,0 +1,76 @@
+"""Archive: a loop's requests, outcomes and feature rows in the object store, by day.
+
+``requests/<loop>/<day asked>.parquet``, ``outcomes/<loop>/<day known>.parquet`` and
+``features/<loop>/<view>/<day>.parquet``; traffic.py says what the columns are. A file appears
+when its rows are known, so a reader with a cut-off cannot see the future by accident.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from driftloop import parquet
+from driftloop_contracts.object_store import FileStore, ObjectStore
+
+
+class Archive:
+    """What one loop saw, in ``store``."""
+
+    def __init__(self, store: ObjectStore, loop_name: str) -> None:
+        self.store, self.loop_name = store, loop_name
+
+    def put(self, kind: str, day: str, frame: pd.DataFrame) -> None:
+        """Write the rows of one day; ``kind`` is requests, outcomes or features/<view>."""
+        self.store.put(f"{self._prefix(kind)}{day}.parquet", parquet.dump(frame))
+
+    def requests(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the requests with ``start`` <= event_time < ``end``, in order of time."""
+        rows = self._read("requests", start, end)
+        times = rows["event_time"]
+        return rows[(times >= start) & (times < end)].reset_index(drop=True)
+
+    def outcomes(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the outcomes known from ``start`` to ``end``, both inclusive."""
+        rows = self._read("outcomes", start, end)
+        times = rows["known_time"]
+        return rows[(times >= start) & (times <= end)].reset_index(drop=True)
+
+    def inference_records(self) -> int:
+        """Return how many inference records the loop's log holds."""
+        keys = self.store.list(f"inference/{self.loop_name}/")
+        return sum(parquet.rows(self.store.get(key)) for key in keys)
+
+    def feature_folder(self, scratch: Path) -> Path:
+        """Return a local folder with every view's files, below ``scratch`` where copied."""
+        if isinstance(self.store, FileStore):
+            return self.store.root / "features" / self.loop_name
+        prefix = f"features/{self.loop_name}/"
+        for key in self.store.list(prefix):
+            target = scratch / key.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.store.get(key))
+        return scratch
+
+    def _prefix(self, kind: str) -> str:
+        root, _, view = kind.partition("/")
+        return f"{root}/{self.loop_name}/{view}/" if view else f"{root}/{self.loop_name}/"
+
+    def _read(self, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+        prefix = self._prefix(kind)
+        first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
+        keys = [key for key in self.store.list(prefix) if first <= _day(key) <= last]
+        frames = [parquet.load(self.store.get(key)) for key in keys]
+        return pd.concat(frames, ignore_index=True) if frames else _nothing(kind)
+
+
+def _day(key: str) -> str:
+    return Path(key).stem
+
+
+def _nothing(kind: str) -> pd.DataFrame:
+    time = "event_time" if kind == "requests" else "known_time"
+    empty = pd.Series([], dtype="datetime64[us, UTC]")
+    return pd.DataFrame({"row_id": pd.Series([], dtype=str), time: empty})

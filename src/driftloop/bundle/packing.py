@@ -1,0 +1,40 @@
+"""Packing a bundle: files, their digests, a version that is ordered and content-addressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from driftloop.bundle import loading
+from driftloop_contracts import times
+from driftloop_contracts.bundle import MANIFEST, Manifest, content_digest, digest
+from driftloop_contracts.object_store import ObjectStore
+
+
+def version_of(number: int, files: Mapping[str, bytes]) -> str:
+    """Return the version of these files made by the ``number``-th retraining.
+
+    >>> version_of(1, {"model.skops": b""})
+    '0001-88969ac3'
+    """
+    return f"{number:04d}-{content_digest(files)[:8]}"
+
+
+def write(
+    store: ObjectStore,
+    loop_name: str,
+    number: int,
+    data_end: datetime,
+    *,
+    files: Mapping[str, bytes],
+    facts: Mapping[str, Any],
+) -> Manifest:
+    """Write the bundle and return its manifest; the manifest goes last, so half is nothing."""
+    version = version_of(number, files)
+    digests = {name: digest(content) for name, content in files.items()}
+    manifest = Manifest(loop_name, version, times.to_text(data_end), dict(facts), digests)
+    for name, content in files.items():
+        store.put(loading.key(loop_name, version, name), content)
+    store.put(loading.key(loop_name, version, MANIFEST), manifest.to_json())
+    return manifest

@@ -1,0 +1,1 @@
+"""What a bundle tells its sidecar: the reference sample, the level and the thresholds."""

@@ -1,0 +1,44 @@
+"""KPI: the formula that loop.yaml writes over a cohort's numbers."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+
+from driftloop_contracts.errors import InvalidInput
+
+OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+"""What a formula may do; everything else is refused, so a formula is no code."""
+
+
+def evaluate(formula: str, values: Mapping[str, float]) -> float | None:
+    """Return the formula's value, or None where it divides by zero.
+
+    Names are those of ``values``; only + - * / and parentheses are allowed.
+
+    >>> evaluate("1 - log_loss / base_entropy", {"log_loss": 0.09, "base_entropy": 0.1})
+    0.09999999999999998
+    """
+    try:
+        return _value(ast.parse(formula, mode="eval").body, values)
+    except ZeroDivisionError:
+        return None
+    except (SyntaxError, KeyError, TypeError, RecursionError) as error:
+        allowed = f"+ - * / over {sorted(values)}"
+        raise InvalidInput("objective.kpi.formula", "loop.yaml", allowed, formula) from error
+
+
+def _value(node: ast.AST, values: Mapping[str, float]) -> float:
+    if isinstance(node, ast.BinOp):
+        return OPERATORS[type(node.op)](_value(node.left, values), _value(node.right, values))
+    if isinstance(node, ast.Name):
+        return values[node.id]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    raise TypeError(ast.dump(node))

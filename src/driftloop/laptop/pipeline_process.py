@@ -1,0 +1,85 @@
+"""The training pipeline as a process of its own, once for one Retraining."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from driftloop.services.controller.controller import Outcome
+from driftloop.training import steps
+from driftloop.training.order import Order
+from driftloop_contracts import times
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.object_store import ObjectStore
+
+SENTENCE = re.compile(r"driftloop_contracts\.errors\.\w+: (.+)")
+"""How a step's log shows the sentence that it failed with."""
+
+
+class PipelineProcess:
+    """Runs the compiled pipeline ``package`` through kfp.local; logs go to ``folder``."""
+
+    def __init__(self, package: Path, folder: Path, environ: dict[str, str]) -> None:
+        if not package.is_file():
+            raise InvalidInput("the compiled pipeline", str(package), "present", "nothing")
+        self.package, self.folder, self.environ = package, folder, environ
+
+    def train(self, order: Order, store: ObjectStore) -> Outcome:
+        """Return how the pipeline ended for ``order``; a verdict left earlier is taken as it is."""
+        key = steps.verdict_key(order.loop, order.number)
+        try:
+            return read_verdict(store.get(key))
+        except KeyError:
+            pass
+        log = self.folder / f"{order.name}.log"
+        if self._run(order, store.uri, log) != 0:
+            return Outcome("failed", "", None, (_sentence(log),))
+        return read_verdict(store.get(key))
+
+    def _run(self, order: Order, store: str, log: Path) -> int:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        module = "driftloop.adapters.local_pipeline"
+        arguments = [str(self.package), str(self.folder), order.loop, store, order.to_json()]
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env=self.environ,
+                stdin=subprocess.PIPE,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+            try:
+                return process.wait()
+            finally:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave no step behind, whatever ended the wait."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdin:
+        process.stdin.close()
+
+
+def read_verdict(content: bytes) -> Outcome:
+    """Return the outcome that the gate wrote."""
+    record = json.loads(content)
+    data_end: datetime = times.from_text(record["data_end"])
+    return Outcome(record["verdict"], record["version"], data_end, tuple(record["reasons"]))
+
+
+def _sentence(log: Path) -> str:
+    """Return the sentence a failed step ended with, or its last line."""
+    text = log.read_text(errors="replace")
+    found = SENTENCE.findall(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return found[-1] if found else f"The pipeline failed: {lines[-1] if lines else 'no output'}"

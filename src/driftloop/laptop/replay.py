@@ -1,0 +1,222 @@
+"""Replay: a stream through the whole loop, day by day, in the order in which things were known.
+
+At each midnight: outcomes arrive, feature rows are computed from them and materialized, the
+mature cohort is scored, the sidecar's windows are judged, causes are decided on (and perhaps a
+model is trained and promoted). Then the day's requests are asked of whatever is in service.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from driftloop import decisions
+from driftloop.adapters.feast_repository import FeatureRepository
+from driftloop.archive import Archive
+from driftloop.bundle import loading
+from driftloop.evaluation import cohort, kpi
+from driftloop.laptop.serving import Serving
+from driftloop.laptop.unfolding import Unfolding
+from driftloop.services.controller.controller import Controller
+from driftloop.traffic import Traffic
+from driftloop.usecase import UseCase
+from driftloop_contracts import event_types, times
+from driftloop_contracts.bundle import MANIFEST
+from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.errors import RunFailed
+
+DAY = pd.Timedelta(days=1)
+MAX_BATCH = 1000
+"""Most rows in one request to the predictor."""
+BATCHES_PER_DAY = 4
+"""Requests within a day are grouped by time into at most this many calls (more when large)."""
+
+
+@dataclass
+class Served:
+    """What was answered: for each request row its probability and the bundle's version."""
+
+    probability: np.ndarray[Any, np.dtype[np.float64]]
+    version: np.ndarray[Any, np.dtype[np.object_]]
+    calls: int = 0
+    flushed: int = 0
+    cohorts: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Replay:
+    """One stream, one loop, one controller; ``start`` is the first midnight that is served."""
+
+    def __init__(
+        self,
+        usecase: UseCase,
+        traffic: Traffic,
+        start: pd.Timestamp,
+        *,
+        archive: Archive,
+        features: FeatureRepository,
+        serving: Serving,
+        controller: Controller,
+        inbox: queue.Queue[CloudEvent],
+    ) -> None:
+        self.usecase, self.traffic, self.start = usecase, traffic, start
+        self.archive, self.features, self.serving = archive, features, serving
+        self.controller, self.inbox = controller, inbox
+        self.unfolding = Unfolding(traffic)
+        rows = len(traffic.requests)
+        self.served = Served(np.full(rows, np.nan), np.full(rows, "", dtype=object))
+        self._client = httpx.Client(timeout=60)
+        self._scored = np.zeros(rows, dtype=bool)
+
+    def days(self) -> tuple[list[pd.Timestamp], list[pd.Timestamp]]:
+        """Return the midnights of the warm-up and those of the days to serve."""
+        event_times = self.traffic.requests["event_time"]
+        first, last = event_times.iloc[0].floor("D"), event_times.iloc[-1].floor("D")
+        return (
+            list(pd.date_range(first, self.start, freq="D", inclusive="left")),
+            list(pd.date_range(self.start, last, freq="D")),
+        )
+
+    def warm_up(self, days: list[pd.Timestamp], step: Callable[[], None]) -> None:
+        """Archive the history, its outcomes and feature rows, as each day would have."""
+        for day in days:
+            self._learn(day)
+            self._archive_requests(day)
+            step()
+
+    def begin(self) -> None:
+        """Train and serve the first model from what is known at the start."""
+        self._learn(self.start)
+        self.features.apply(self.archive.feature_folder(Path()))
+        self._materialize(self.start)
+        self.controller.decide(decisions.Started(), _instant(self.start))
+        if self.serving.pair is None:
+            state = self.controller.ledger.retrainings(self.controller.loop.name)
+            raise RunFailed(f"There is no first model. {' '.join(state[-1]['reasons'] or ())}")
+
+    def run(self, days: list[pd.Timestamp], step: Callable[[], None]) -> None:
+        """Serve the days in order, then close the books at the midnight after the last."""
+        for day in days:
+            if day != self.start:
+                self._midnight(day)
+                self.controller.decide(decisions.Ticked(), _instant(day))
+            self._archive_requests(day)
+            self._serve(day)
+            step()
+        self._midnight(days[-1] + DAY)
+
+    def _midnight(self, now: pd.Timestamp) -> None:
+        self._learn(now)
+        self._materialize(now)
+        self._score_cohort(now)
+        self._close_windows(now)
+
+    def _learn(self, now: pd.Timestamp) -> None:
+        """Take the outcomes known by ``now``, archive them and compute the feature rows."""
+        fresh, day = self.unfolding.advance(now), f"{now:%Y-%m-%d}"
+        if len(fresh):
+            self.archive.put("outcomes", day, fresh)
+        history = self.unfolding.labelled(now - self.usecase.loop.spec.training.window, now)
+        if len(history):
+            for view, rows in self.usecase.compute_features(history, now).items():
+                self.archive.put(f"features/{view}", day, rows)
+
+    def _materialize(self, now: pd.Timestamp) -> None:
+        # Feast's window is open at its start: one second before takes this midnight's rows.
+        start = self.start - 3 * DAY if now == self.start else now - pd.Timedelta(seconds=1)
+        self.features.materialize(start.to_pydatetime(), _instant(now))
+
+    def _archive_requests(self, day: pd.Timestamp) -> None:
+        rows = self.traffic.requests.iloc[self.unfolding.between(day, day + DAY)]
+        if len(rows):
+            self.archive.put("requests", f"{day:%Y-%m-%d}", rows)
+
+    def _serve(self, day: pd.Timestamp) -> None:
+        """Ask for the day's predictions in order of time."""
+        span = self.unfolding.between(day, day + DAY)
+        rows = self.traffic.requests.iloc[span]
+        group = (rows["event_time"] - day) // (DAY / BATCHES_PER_DAY)
+        for _, part in rows.groupby(group, sort=True):
+            for first in range(0, len(part), MAX_BATCH):
+                batch = part.iloc[first : first + MAX_BATCH]
+                self._ask(batch, span.start + int(batch.index[0] - rows.index[0]))
+
+    def _ask(self, batch: pd.DataFrame, position: int) -> None:
+        spec = self.usecase.loop.spec.features
+        columns = [*spec.entities, *spec.names(origin="request"), "weight"]
+        instances = batch[columns].astype(object).where(batch[columns].notna(), None)
+        answer = self._client.post(
+            f"{self.serving.url}/v1/models/{self.usecase.loop.name}:predict",
+            json={"instances": instances.to_dict("records")},
+            headers={
+                "x-request-id": f"{self.usecase.loop.name}/{batch['row_id'].iloc[0]}",
+                "driftloop-event-time": times.to_text(_instant(batch["event_time"].iloc[0])),
+            },
+        )
+        if answer.status_code != 200:
+            raise RunFailed(f"The predictor answered {answer.status_code}: {answer.text[:300]}")
+        content, span = answer.json(), slice(position, position + len(batch))
+        self.served.probability[span] = content["predictions"]
+        self.served.version[span] = content["bundle_version"]
+        self.served.calls += 1
+
+    def _close_windows(self, now: pd.Timestamp) -> None:
+        """Tell the sidecar that the day is over and decide on what it found."""
+        assert self.serving.pair is not None
+        self.serving.flush()
+        data = {"event_time": times.to_text(_instant(now))}
+        source = f"/driftloop/{self.usecase.loop.name}/replay"
+        identity = f"watermark/{data['event_time']}"
+        mark = CloudEvent(identity, source, event_types.WATERMARK, _instant(now), data)
+        headers, body = mark.to_http()
+        answer = self._client.post(self.serving.pair.sidecar.url, content=body, headers=headers)
+        if answer.status_code != 200:
+            raise RunFailed(f"The sidecar answered {answer.status_code}: {answer.text[:300]}")
+        for _ in answer.json()["events"]:
+            # The answer follows the delivery to the sink, so the inbox already holds them.
+            self.controller.receive(self.inbox.get(timeout=30), _instant(now))
+
+    def _score_cohort(self, now: pd.Timestamp) -> None:
+        """Join the outcomes that became known with what was predicted, and tell the numbers."""
+        ready = self.unfolding.known & ~np.isnan(self.served.probability) & ~self._scored
+        if not ready.any():
+            return
+        self._scored |= ready
+        rows = self.traffic.requests[ready]
+        scored = cohort.score(
+            self.served.probability[ready], self.unfolding.positives[ready], rows["weight"]
+        )
+        values = scored.values()
+        formula = self.usecase.loop.spec.objective.kpi.formula
+        data = values | {
+            "kpi": kpi.evaluate(formula, values),
+            "start": times.to_text(_instant(rows["event_time"].iloc[0].floor("D"))),
+            "end": times.to_text(_instant(rows["event_time"].iloc[-1].ceil("D"))),
+        }
+        self.served.cohorts.append(data)
+        source = f"/driftloop/{self.usecase.loop.name}/cohort"
+        identity = f"cohort/{times.to_text(_instant(now))}"
+        event = CloudEvent(identity, source, event_types.COHORT_SCORED, _instant(now), data)
+        self.controller.receive(event, _instant(now))
+
+    def first_estimator(self) -> str:
+        """Return the estimator of the first bundle, which the comparison fits throughout."""
+        version = self.served.version[self.served.version != ""][0]
+        key = loading.key(self.usecase.loop.name, str(version), MANIFEST)
+        return str(json.loads(self.archive.store.get(key))["facts"]["estimator"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _instant(time: pd.Timestamp) -> datetime:
+    return time.to_pydatetime()

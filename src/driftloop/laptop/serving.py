@@ -1,0 +1,145 @@
+"""Serving: the pair in service, the router before it, and the change from one pair to the next.
+
+A pair is one predictor and one drift sidecar for one bundle. The next pair's processes start
+while the pipeline still trains: they import their libraries and wait for their bundle's name,
+so that a promotion need not wait for them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from driftloop.laptop.children import Child
+from driftloop_contracts.errors import RunFailed
+
+START_SECONDS = 120.0
+"""Longest wait for a process to serve; a cold disk makes imports slow."""
+FLUSH_SECONDS = 60.0
+"""Longest wait for a predictor to hand its records to its sidecar."""
+
+
+@dataclass
+class Pair:
+    """A predictor and its sidecar; ``version`` is empty while they stand by."""
+
+    predictor: Child
+    sidecar: Child
+    version: str = ""
+
+    def serve(self, version: str) -> None:
+        """Give both their bundle and wait until they have verified it and serve."""
+        self.version = version
+        self.sidecar.tell({"bundle": version})
+        sidecar_url = self.sidecar.wait_ready(START_SECONDS)
+        self.predictor.tell({"bundle": version, "sidecar": sidecar_url})
+        self.predictor.wait_ready(START_SECONDS)
+
+    def stop(self) -> None:
+        """Drain: the predictor hands over its last records, then the sidecar writes its log."""
+        self.predictor.stop()
+        self.sidecar.stop()
+
+
+class Serving:
+    """Router, current pair and the pair that stands by."""
+
+    def __init__(
+        self, environ: dict[str, str], sidecar_python: Path, folder: Path, sink: str, port: int
+    ) -> None:
+        self._environ, self._sidecar_python = environ, sidecar_python
+        self._folder, self._sink = folder, sink
+        self._token = secrets.token_urlsafe(24)
+        self._http = httpx.Client(timeout=FLUSH_SECONDS)
+        self._started = 0
+        self._standby: Pair | None = None
+        self.pair: Pair | None = None
+        self.router = self._start_router(port)
+        self.url = ""
+
+    def open(self) -> None:
+        """Wait until the router listens."""
+        self.url = self.router.wait_ready(START_SECONDS)
+
+    def stand_by(self) -> None:
+        """Start the next pair's processes, unless they wait already."""
+        if self._standby is None:
+            self._started += 1
+            number = self._started
+            self._standby = Pair(self._predictor(number), self._sidecar(number))
+
+    def switch(self, version: str) -> None:
+        """Serve ``version`` by a new pair, move all traffic, then drain and end the old pair."""
+        if self.pair and self.pair.version == version:
+            return
+        self.stand_by()
+        new, self._standby = self._standby, None
+        assert new is not None
+        old, self.pair = self.pair, new
+        new.serve(version)
+        backend = {"url": new.predictor.url, "version": version}
+        answer = self._http.put(
+            f"{self.url}/driftloop/backend",
+            json=backend,
+            headers={"authorization": f"Bearer {self._token}"},
+        )
+        answer.raise_for_status()
+        if old:
+            old.stop()
+
+    def flush(self) -> int:
+        """Wait until the predictor has handed every record over; return how many it served."""
+        assert self.pair is not None
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while True:
+            status = self._http.get(f"{self.pair.predictor.url}/driftloop/status").json()
+            done = status["sent_rows"] + status["dropped_rows"] + status["failed_rows"]
+            if done == status["rows"]:
+                return int(done)
+            if time.monotonic() > deadline:
+                raise RunFailed(f"The predictor still holds {status['rows'] - done} records.")
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        """End every process."""
+        for pair in (self.pair, self._standby):
+            if pair:
+                pair.stop()
+        self.router.stop()
+        self._http.close()
+
+    def _start_router(self, port: int) -> Child:
+        environ = self._environ | {
+            "DRIFTLOOP_ADMIN_TOKEN": self._token,
+            "DRIFTLOOP_PORT": str(port),
+        }
+        return self._start("router", [sys.executable, "-m", "driftloop.services.router"], environ)
+
+    def _predictor(self, number: int) -> Child:
+        environ = self._environ | {
+            "DRIFTLOOP_FEAST": str(self._folder / "feast"),
+            "DRIFTLOOP_EVENT_TIME": "1",
+            "DRIFTLOOP_BUNDLE": "",
+            "DRIFTLOOP_SCRATCH": str(self._folder / "scratch" / f"predictor-{number}"),
+            "POD_UID": f"predictor-{number}",
+        }
+        command = [sys.executable, "-m", "driftloop.services.predictor"]
+        return self._start(f"predictor-{number}", command, environ)
+
+    def _sidecar(self, number: int) -> Child:
+        # Optimised bytecode was compiled for the platform's environment only.
+        environ = {k: v for k, v in self._environ.items() if k != "PYTHONOPTIMIZE"} | {
+            "DRIFTLOOP_SINK": self._sink,
+            "DRIFTLOOP_BUNDLE": "",
+            "DRIFTLOOP_SCRATCH": str(self._folder / "scratch" / f"sidecar-{number}"),
+        }
+        command = [str(self._sidecar_python), "-m", "drift_sidecar"]
+        return self._start(f"sidecar-{number}", command, environ)
+
+    def _start(self, name: str, command: list[str], environ: dict[str, str]) -> Child:
+        return Child(name, command, environ, self._folder / "logs" / f"{name}.log")

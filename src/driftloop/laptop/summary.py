@@ -1,0 +1,156 @@
+"""Summary: a finished run in numbers, from its events and its ledger. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.evaluation import kpi
+from driftloop.loop import LearningLoop
+from driftloop.traffic import Change, Traffic
+from driftloop_contracts import event_types as types
+from driftloop_contracts import times
+
+Events = list[dict[str, Any]]
+
+
+def counts(events: Events) -> dict[str, Any]:
+    """Return how many windows, drift events and faults there were, and the promotions."""
+    drift = [e for e in events if e["type"] == types.DRIFT_DETECTED]
+    promoted = [e for e in events if e["type"] == types.ROLLOUT_PROMOTED]
+    return {
+        "windows": sum(e["type"] == types.WINDOW_SCORED for e in events),
+        "drift_events": sum(bool(e["data"]["shifts"]) for e in drift),
+        "fault_events": sum(bool(e["data"]["faults"]) for e in drift),
+        "promotions": [{**e["data"], "event_time": e["time"]} for e in promoted],
+        "rollbacks": 0,
+    }
+
+
+def retrainings(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the ledger's Retrainings as the summary lists them."""
+    return [
+        {
+            "id": row["name"],
+            "causes": row["causes"],
+            "event_time": row["event_time"],
+            "verdict": row["verdict"],
+            "version": row["version"],
+            "reasons": row["reasons"] or [],
+        }
+        for row in rows
+    ]
+
+
+def kpi_periods(cohorts: list[dict[str, Any]], loop: LearningLoop) -> list[dict[str, Any]]:
+    """Return the KPI of each business period, from the sums of its cohorts."""
+    if not cohorts:
+        return []
+    frame = pd.DataFrame(cohorts).assign(
+        start=lambda f: pd.to_datetime(f["start"]), end=lambda f: pd.to_datetime(f["end"])
+    )
+    period = (frame["start"] - frame["start"].min()) // loop.spec.business.period
+    return [_period(part, loop) for _, part in frame.groupby(period)]
+
+
+def _period(part: pd.DataFrame, loop: LearningLoop) -> dict[str, Any]:
+    impressions, positives = float(part["impressions"].sum()), float(part["positives"].sum())
+    rate = positives / impressions
+    entropy = -sum(q * np.log(q) for q in (rate, 1 - rate) if q > 0)
+    means = {
+        name: float(np.average(part[name], weights=part["impressions"]))
+        for name in ("log_loss", "mean_prediction")
+    }
+    sums = {"impressions": impressions, "positives": positives, "rows": int(part["rows"].sum())}
+    values: dict[str, Any] = sums | means | {"base_entropy": float(entropy), "rate": rate}
+    return values | {
+        "start": times.to_text(part["start"].min().to_pydatetime()),
+        "end": times.to_text(part["end"].max().to_pydatetime()),
+        "value": kpi.evaluate(loop.spec.objective.kpi.formula, values),
+    }
+
+
+def changes(traffic: Traffic, events: Events) -> list[dict[str, Any]]:
+    """Return each scheduled change with when and after how many rows it was found and answered.
+
+    Seconds are the event's. A drift counts as found by the first shift in a window that ends
+    after its start and before the next drift's, a fault by the first fault.
+    """
+    drifts = sorted(c.start for c in traffic.changes if c.kind == "drift")
+    return [_change(c, drifts, traffic.requests["event_time"], events) for c in traffic.changes]
+
+
+def _change(
+    change: Change, drifts: list[datetime], asked: pd.Series[pd.Timestamp], events: Events
+) -> dict[str, Any]:
+    later = [start for start in drifts if start > change.start]
+    until = change.end if change.kind == "fault" else (later[0] if later else None)
+    key = "faults" if change.kind == "fault" else "shifts"
+    found = _first(events, types.DRIFT_DETECTED, change.start, until, key)
+    promoted = _first(events, types.ROLLOUT_PROMOTED, found, None) if found else None
+    answered = promoted if change.kind == "drift" else None
+    return {
+        "name": change.name,
+        "kind": change.kind,
+        "start": times.to_text(change.start),
+        "end": times.to_text(change.end) if change.end else None,
+        "detected": found is not None,
+        **_distance("detection", change.start, found, asked),
+        **_distance("promotion", change.start, answered, asked),
+    }
+
+
+def _first(
+    events: Events, kind: str, after: datetime, until: datetime | None, key: str = ""
+) -> datetime | None:
+    """Return the time of the first such event after ``after`` and at most a day past ``until``."""
+    for event in events:
+        time = times.from_text(event["time"])
+        late = until is not None and time > until + timedelta(days=1)
+        if event["type"] == kind and time > after and not late and (not key or event["data"][key]):
+            return time
+    return None
+
+
+def _distance(
+    name: str, start: datetime, end: datetime | None, asked: pd.Series[pd.Timestamp]
+) -> dict[str, Any]:
+    if end is None:
+        return {f"rows_to_{name}": None, f"seconds_to_{name}": None}
+    rows = int(((asked >= start) & (asked < end)).sum())
+    return {f"rows_to_{name}": rows, f"seconds_to_{name}": (end - start).total_seconds()}
+
+
+def false_alarms(traffic: Traffic, events: Events, settle: timedelta) -> int:
+    """Return the drift events whose window touches no scheduled change nor its aftermath.
+
+    ``settle``: how long after a change began the features may still move because of it.
+    """
+    windows = [
+        times.from_text(e["data"]["window_start"])
+        for e in events
+        if e["type"] == types.DRIFT_DETECTED
+    ]
+    return sum(not any(_touches(w, change, settle) for change in traffic.changes) for w in windows)
+
+
+def _touches(window: datetime, change: Change, settle: timedelta) -> bool:
+    return change.start <= window < (change.end or change.start) + settle
+
+
+def data_facts(traffic: Traffic, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the stream held."""
+    asked = traffic.requests["event_time"]
+    return {
+        "rows": len(traffic.requests),
+        "impressions": float(traffic.requests["weight"].sum()),
+        "rejected_rows": len(traffic.rejected),
+        "notes": list(traffic.notes),
+        "first_event_time": times.to_text(asked.iloc[0].to_pydatetime()),
+        "last_event_time": times.to_text(asked.iloc[-1].to_pydatetime()),
+        **extra,
+    }

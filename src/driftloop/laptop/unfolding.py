@@ -1,0 +1,55 @@
+"""Unfolding: traffic as the passing of time reveals it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from driftloop.traffic import Traffic
+
+
+class Unfolding:
+    """The labels of ``traffic`` as they become known; ``advance`` moves the time forward only.
+
+    Rows are addressed by their position in ``traffic.requests``. ``positives`` holds what is
+    known now; ``known`` says for which rows anything is.
+    """
+
+    def __init__(self, traffic: Traffic) -> None:
+        self.requests = traffic.requests
+        outcomes = traffic.outcomes.sort_values(["known_time", "revision"], kind="stable")
+        self.outcomes = outcomes.reset_index(drop=True)
+        position = pd.Index(self.requests["row_id"]).get_indexer(self.outcomes["row_id"])
+        self._position = np.asarray(position)
+        self._times = self.requests["event_time"]
+        self._known_times = self.outcomes["known_time"]
+        self.positives = np.full(len(self.requests), np.nan)
+        self._next = 0
+
+    @property
+    def known(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Return for each request whether its outcome is known."""
+        known: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~np.isnan(self.positives)
+        return known
+
+    def advance(self, now: pd.Timestamp) -> pd.DataFrame:
+        """Take the outcomes known until ``now`` (inclusive) and return those that are new."""
+        end = int(self._known_times.searchsorted(now, side="right"))
+        fresh = slice(self._next, end)
+        # In order of knowing, so that a later revision overwrites an earlier one.
+        self.positives[self._position[fresh]] = self.outcomes["positives"].to_numpy()[fresh]
+        self._next = end
+        return self.outcomes.iloc[fresh]
+
+    def between(self, start: pd.Timestamp, end: pd.Timestamp) -> slice:
+        """Return the positions of the requests with ``start`` <= event_time < ``end``."""
+        return slice(
+            int(self._times.searchsorted(start, side="left")),
+            int(self._times.searchsorted(end, side="left")),
+        )
+
+    def labelled(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Return the requests of [start, end) whose outcome is known now, with ``positives``."""
+        span = self.between(start, end)
+        rows = self.requests.iloc[span].assign(positives=self.positives[span])
+        return rows[rows["positives"].notna()]

@@ -1,0 +1,1 @@
+"""The controller: takes events, decides by decisions.py, records, acts."""

@@ -1,0 +1,175 @@
+"""Controller: reads the state, asks decisions.py, records, and does what is owed.
+
+Whatever is killed between recording and doing is owed still and done by the next call, so
+every actuator must be safe to repeat: names are deterministic, promotion is idempotent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from driftloop import decisions
+from driftloop.decisions import OpenRetraining, RetrainingEnded
+from driftloop.ledger import Conflict, Entry, Ledger
+from driftloop.loop import LearningLoop
+from driftloop.services.controller import translation
+from driftloop.training.order import Order
+from driftloop_contracts import event_types, times
+from driftloop_contracts.cloudevent import CloudEvent
+
+Emit = Callable[[CloudEvent], None]
+ATTEMPTS = 10
+"""Tries at recording a decision while others decide on the same loop."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training pipeline ended: verdict (promote, hold, reject, failed) and why."""
+
+    verdict: str
+    version: str
+    data_end: datetime | None
+    reasons: tuple[str, ...]
+
+
+class Actuators(Protocol):
+    """What the controller can do to the world; every call may be repeated after a kill."""
+
+    def train(self, order: Order) -> Outcome:
+        """Run the training pipeline once for this order, or return how it ended before."""
+
+    def promote(self, version: str) -> None:
+        """Move all traffic to the bundle; return when the old pair is drained."""
+
+
+class Controller:
+    """One loop's controller."""
+
+    def __init__(
+        self, loop: LearningLoop, ledger: Ledger, actuators: Actuators, emit: Emit
+    ) -> None:
+        self.loop, self.ledger, self.actuators, self.emit = loop, ledger, actuators, emit
+        self.source = f"/driftloop/{loop.name}/controller"
+        self._settling = False
+
+    def receive(self, event: CloudEvent, now: datetime) -> None:
+        """Take a CloudEvent once; only scored windows lead to decisions today."""
+        if self.ledger.delivered(event.source, event.id):
+            return
+        self.emit(event)
+        if event.type == event_types.WINDOW_SCORED:
+            self.decide(translation.judged(event), now, delivery=(event.source, event.id))
+
+    def decide(
+        self, event: decisions.Event, now: datetime, delivery: tuple[str, str] | None = None
+    ) -> None:
+        """Decide on ``event`` at ``now``, record it, and do all that is owed."""
+        for _ in range(ATTEMPTS):
+            state, generation = self.ledger.state(self.loop.name)
+            decision = decisions.decide(state, event, self.loop.spec, now)
+            if decision.state == state and not decision.reasons and delivery is None:
+                return
+            try:
+                entry = _entry(event, decision, now, delivery)
+                self.ledger.record(self.loop.name, generation, decision.state, entry)
+            except Conflict:
+                if delivery and self.ledger.delivered(*delivery):
+                    return
+                continue
+            self.settle(now)
+            return
+        raise Conflict(f"{self.loop.name} changed {ATTEMPTS} times during one decision")
+
+    def settle(self, now: datetime) -> None:
+        """Do every action that is owed, in order, those that come up on the way included."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            while owed := self.ledger.owed(self.loop.name):
+                seq, kind, content = owed[0]
+                getattr(self, f"_{kind}")(content, now)
+                self.ledger.done(seq)
+        finally:
+            self._settling = False
+
+    def _open(self, content: dict[str, Any], now: datetime) -> None:
+        order = _order(self.loop.name, content, now)
+        opened = {"retraining": order.name, "causes": content["causes"]}
+        self._tell(event_types.RETRAINING_OPENED, order.name, opened, now)
+        outcome = self.actuators.train(order)
+        self.ledger.close_retraining(order.name, outcome.verdict, outcome.version, outcome.reasons)
+        ended = {
+            "retraining": order.name,
+            "verdict": outcome.verdict,
+            "version": outcome.version,
+            "reasons": list(outcome.reasons),
+        }
+        self._tell(event_types.RETRAINING_ENDED, order.name, ended, now)
+        data_end = outcome.data_end
+        self.decide(RetrainingEnded(order.number, outcome.verdict, outcome.version, data_end), now)
+
+    def _promote(self, content: dict[str, Any], now: datetime) -> None:
+        self.actuators.promote(content["version"])
+        name = f"{self.loop.name}-{content['number']}"
+        promoted = {"version": content["version"], "retraining": name}
+        self._tell(event_types.ROLLOUT_PROMOTED, content["version"], promoted, now)
+
+    def _alert(self, content: dict[str, Any], now: datetime) -> None:
+        if content["kind"] == "data_fault":
+            key = f"{times.to_text(now)}/{','.join(content['features'])}"
+            self._tell(event_types.DATA_FAULT, key, content, now)
+
+    def _defer(self, content: dict[str, Any], now: datetime) -> None:
+        key = f"{times.to_text(now)}/{content['cause']['kind']}"
+        self._tell(event_types.RETRAINING_DEFERRED, key, content, now)
+
+    def _tell(self, kind: str, key: str, data: dict[str, Any], now: datetime) -> None:
+        # The id names the effect, so the same effect told twice after a kill is one event.
+        self.emit(CloudEvent(f"{kind}/{key}", self.source, kind, now, data, self.loop.name))
+
+
+def _entry(
+    event: decisions.Event,
+    decision: decisions.Decision,
+    now: datetime,
+    delivery: tuple[str, str] | None,
+) -> Entry:
+    actions = tuple(translation.content(action) for action in decision.actions)
+    opened = [c for a, (_, c) in zip(decision.actions, actions, strict=True) if _opens(a)]
+    return Entry(
+        trigger=type(event).__name__,
+        event_time=now,
+        reasons=decision.reasons,
+        actions=actions,
+        retraining=opened[0] if opened else None,
+        delivery=delivery,
+    )
+
+
+def _opens(action: decisions.Action) -> bool:
+    return isinstance(action, OpenRetraining)
+
+
+def _order(loop_name: str, content: dict[str, Any], now: datetime) -> Order:
+    onset = content["onset"]
+    return Order(
+        loop=loop_name,
+        number=content["number"],
+        cutoff=now,
+        cause="+".join(cause["kind"] for cause in content["causes"]),
+        champion=content["champion"],
+        onset=times.from_text(onset) if onset else None,
+        quarantine=tuple(
+            (times.from_text(a), times.from_text(b)) for a, b in content["quarantine"]
+        ),
+    )
+
+
+def describe(cause: dict[str, Any]) -> str:
+    """Return a cause's kind and first evidence, for a line of the timeline."""
+    return f"{cause['kind']}: {json.dumps(cause['evidence'][0])[1:-1]}"

@@ -1,0 +1,62 @@
+"""State: what the controller knows of a loop, one value from decision to decision."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["initial", "drift", "staleness", "growth", "manual"]
+
+
+class Value(BaseModel):
+    """Base of the values here: frozen, compared by content, JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cause(Value):
+    """Why a retraining should run.
+
+    ``onset``: start of the first window that differed; ``until``: end of the newest evidence;
+    ``ready_at``: when enough labelled rows from the onset on exist; ``evidence``: sentences.
+    """
+
+    kind: Kind
+    until: datetime
+    ready_at: datetime
+    onset: datetime | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class Interval(Value):
+    """A stretch of event time [start, end)."""
+
+    start: datetime
+    end: datetime
+
+
+class State(Value):
+    """A loop between two decisions.
+
+    ``number``: of the newest Retraining; ``running``: the one that runs now (0: none); ``waiting``:
+    causes that have not opened one; ``started``: when the latest ones began; ``onset``: of the
+    change the champion was trained after, with ``fresh`` labelled time since it at that
+    training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
+    a row that promoted nothing; ``told``: deferrals already reported.
+    """
+
+    champion: str = ""
+    data_end: datetime | None = None
+    number: int = 0
+    running: int = 0
+    running_onset: datetime | None = None
+    waiting: tuple[Cause, ...] = ()
+    started: tuple[datetime, ...] = ()
+    onset: datetime | None = None
+    fresh: timedelta = timedelta(0)
+    faults: tuple[str, ...] = ()
+    quarantine: tuple[Interval, ...] = ()
+    unpromoted: int = 0
+    told: tuple[str, ...] = ()

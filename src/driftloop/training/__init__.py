@@ -1,0 +1,1 @@
+"""From known rows to a fitted model: window, contract, split, fit and choice."""

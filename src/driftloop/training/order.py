@@ -1,0 +1,76 @@
+"""Order: what one run of the training pipeline is asked to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftloop_contracts import times
+from driftloop_contracts.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Order:
+    """A Retraining in the pipeline's words.
+
+    ``cutoff``: nothing known later is used; ``champion``: the version in service ('' for none);
+    ``onset``: since when the world has been different (None: not known to have changed);
+    ``quarantine``: intervals whose rows came from a broken upstream.
+    """
+
+    loop: str
+    number: int
+    cutoff: datetime
+    cause: str = "manual"
+    champion: str = ""
+    onset: datetime | None = None
+    quarantine: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the Retraining's name, `<loop>-<n>`."""
+        return f"{self.loop}-{self.number}"
+
+    def to_json(self) -> str:
+        """Return the order as the pipeline's one parameter beside ``loop`` and ``store``."""
+        return json.dumps(
+            {
+                "number": self.number,
+                "cutoff": times.to_text(self.cutoff),
+                "cause": self.cause,
+                "champion": self.champion,
+                "onset": times.to_text(self.onset) if self.onset else None,
+                "quarantine": [[times.to_text(a), times.to_text(b)] for a, b in self.quarantine],
+            }
+        )
+
+
+def parse(loop: str, text: str, now: datetime) -> Order:
+    """Return the order in ``text``; what it leaves out is a manual retraining at ``now``.
+
+    >>> parse("ads-ctr", "{}", datetime.fromisoformat("2012-07-01T00:00:00Z")).name
+    'ads-ctr-0'
+    """
+    where = "the pipeline's parameter 'order'"
+    try:
+        given = json.loads(text or "{}")
+        known = {"number", "cutoff", "cause", "champion", "onset", "quarantine"}
+        for name in set(given) - known:
+            raise InvalidInput(name, where, f"one of {sorted(known)}", name)
+        quarantine = [
+            (times.from_text(a), times.from_text(b)) for a, b in given.get("quarantine", ())
+        ]
+        return Order(
+            loop=loop,
+            number=int(given.get("number", 0)),
+            cutoff=times.from_text(given["cutoff"]) if "cutoff" in given else now,
+            cause=str(given.get("cause", "manual")),
+            champion=str(given.get("champion", "")),
+            onset=times.from_text(given["onset"]) if given.get("onset") else None,
+            quarantine=tuple(quarantine),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            "its text", where, "a JSON object as docs/architecture.md has it", text
+        ) from error

@@ -1,0 +1,91 @@
+"""Rows: the labelled rows of a training window, as they were known at the cut-off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from driftloop import traffic
+from driftloop.archive import Archive
+from driftloop.loop import Column, LearningLoop
+from driftloop_contracts.errors import InvalidInput
+
+
+def ingest(archive: Archive, loop: LearningLoop, cutoff: datetime) -> pd.DataFrame:
+    """Return the window's requests whose outcome is known at ``cutoff``, with ``positives``."""
+    start = cutoff - loop.spec.training.window
+    requests = archive.requests(start, cutoff)
+    outcomes = archive.outcomes(start, cutoff)
+    if requests.empty or outcomes.empty:
+        what = "the training window"
+        raise InvalidInput(what, f"loop {loop.name}", "labelled rows", f"none before {cutoff}")
+    return traffic.labelled(requests, outcomes, pd.Timestamp(cutoff))
+
+
+def without(rows: pd.DataFrame, quarantine: Sequence[tuple[datetime, datetime]]) -> pd.DataFrame:
+    """Return the rows outside every quarantined interval [start, end)."""
+    times = rows["event_time"]
+    for start, end in quarantine:
+        rows = rows[(times < start) | (times >= end)]
+        times = rows["event_time"]
+    return rows.reset_index(drop=True)
+
+
+def validate(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that keep the contract and, with a ``reason``, those that do not.
+
+    Raise InvalidInput for a missing column, too few rows, or a share of bad rows above
+    ``data.maxRejected``; one value beyond its column's range makes a row bad.
+    """
+    _require_columns(rows, loop)
+    reason = _reasons(rows, loop)
+    bad = reason != ""
+    allowed = loop.spec.data.max_rejected
+    if bad.mean() > allowed:
+        got = f"{bad.mean():.1%}, mostly: {reason[bad].mode()[0]}"
+        raise InvalidInput("bad rows", f"loop {loop.name}", f"at most {allowed:.1%}", got)
+    least = loop.spec.training.min_rows
+    if (~bad).sum() < least:
+        raise InvalidInput(
+            "the training window", f"loop {loop.name}", f"at least {least} rows", got
+        )
+    _require_present(rows[~bad], loop)
+    return rows[~bad].reset_index(drop=True), rows[bad].assign(reason=reason[bad])
+
+
+def _require_columns(rows: pd.DataFrame, loop: LearningLoop) -> None:
+    features = loop.spec.features
+    needed = [*traffic.REQUEST_COLUMNS, "positives", *features.entities]
+    for name in [*needed, *features.names(origin="request")]:
+        if name not in rows:
+            raise InvalidInput(f"column '{name}'", "the training rows", "present", "nothing")
+
+
+def _require_present(rows: pd.DataFrame, loop: LearningLoop) -> None:
+    for column in _request_columns(loop):
+        missing = rows[column.name].isna().mean()
+        if missing > column.max_missing:
+            allowed = f"missing in at most {column.max_missing:.1%} of the rows"
+            raise InvalidInput(
+                f"column '{column.name}'", "the training rows", allowed, f"{missing:.1%}"
+            )
+
+
+def _reasons(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[str]:
+    reason = pd.Series("", index=rows.index)
+    weight, positives = rows["weight"], rows["positives"]
+    reason[(weight < 1) | (positives < 0) | (positives > weight)] = "label outside 0..weight"
+    for column in _request_columns(loop):
+        low, high = column.range
+        values = rows[column.name]
+        if low is not None:
+            reason[values < low] = f"{column.name} below {low}"
+        if high is not None:
+            reason[values > high] = f"{column.name} above {high}"
+    return reason
+
+
+def _request_columns(loop: LearningLoop) -> list[Column]:
+    return [column for column in loop.spec.features.columns if column.origin == "request"]

@@ -1,0 +1,189 @@
+"""The training pipeline's steps: read artifacts, call a core, write artifacts.
+
+Each function is the body of one component in components/. Heavy libraries are imported by the
+step that needs them, since a step is a process and pays for its imports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop import clock, parquet, usecase
+from driftloop.archive import Archive
+from driftloop.training import order as orders
+from driftloop.training import rows as training_rows
+from driftloop.training.order import Order
+from driftloop.usecase import UseCase
+from driftloop_contracts import bundle as contract
+from driftloop_contracts.object_store import ObjectStore, open_store
+
+Facts = dict[str, Any]
+
+
+def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
+    """Write the window's labelled rows, as known at the cut-off, to ``rows``."""
+    case, work = _open(loop, order)
+    archive = Archive(_store(store), case.loop.name)
+    found = training_rows.ingest(archive, case.loop, work.cutoff)
+    _write(rows, found)
+    return {"rows": len(found), "impressions": float(found["weight"].sum())}
+
+
+def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
+    """Write the rows that keep the contract and are not quarantined to ``valid``."""
+    case, work = _open(loop, order)
+    everything = _read(rows)
+    fresh = training_rows.without(everything, work.quarantine)
+    good, bad = training_rows.validate(fresh, case.loop)
+    _write(valid, good)
+    quarantined = len(everything) - len(fresh)
+    return {"rows": len(good), "rejected": len(bad), "quarantined": quarantined}
+
+
+def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
+    """Write the rows with their point-in-time features to ``joined``."""
+    from driftloop.adapters.feast_repository import FeatureRepository
+
+    case = usecase.find(loop)
+    archive = Archive(_store(store), case.loop.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = FeatureRepository(case, Path(scratch))
+        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        frame = repository.historical(_read(valid))
+    _write(joined, frame)
+    return {"rows": len(frame)}
+
+
+def train(loop: str, order: str, joined: str, candidate: str, release: str) -> Facts:
+    """Write the judged model to ``candidate`` and the model to release to ``release``."""
+    from driftloop.bundle import model_file
+    from driftloop.training import fit
+
+    case, work = _open(loop, order)
+    choice = fit.choose(case, _read(joined), work.onset)
+    Path(candidate).write_bytes(model_file.dump(choice.candidate))
+    Path(release).write_bytes(model_file.dump(choice.release))
+    start = choice.holdout_start.isoformat()
+    return {"estimator": choice.estimator, "scores": choice.scores, "holdout_start": start}
+
+
+def evaluate(
+    loop: str,
+    store: str,
+    order: str,
+    joined: str,
+    models: dict[str, str],
+    facts: Facts,
+    scored: str,
+) -> Facts:
+    """Write each held-out row's loss under candidate, release and champion to ``scored``.
+
+    ``models``: the paths 'candidate' and 'release'; ``facts``: what train returned.
+    """
+    from driftloop.evaluation import scoring
+
+    case, work = _open(loop, order)
+    frame = _read(joined)
+    late = frame[frame["event_time"] >= pd.Timestamp(facts["holdout_start"])]
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = {name: Path(path) for name, path in models.items()}
+        if work.champion:
+            paths["champion"] = _champion(case, work, store, Path(scratch))
+        losses = scoring.losses(case, late, paths)
+    _write(scored, losses)
+    return scoring.metrics(losses)
+
+
+def package(loop: str, store: str, order: str, joined: str, release: str, facts: Facts) -> Facts:
+    """Write the bundle to the object store and return its version."""
+    from driftloop.bundle import packing
+    from driftloop.drift import calibration
+
+    case, work = _open(loop, order)
+    frame = _read(joined)
+    rng = np.random.default_rng(work.number)
+    reference, baseline = calibration.build(frame, case.loop, work.onset, rng)
+    files = {
+        contract.MODEL: Path(release).read_bytes(),
+        contract.REFERENCE: parquet.dump(reference),
+        contract.BASELINE: baseline.to_json(),
+    }
+    manifest = packing.write(
+        _store(store),
+        case.loop.name,
+        work.number,
+        frame["event_time"].max().to_pydatetime(),
+        files=files,
+        facts=facts | _provenance(case, work, frame),
+    )
+    return {"version": manifest.version, "data_end": manifest.data_end}
+
+
+def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
+    """Write the verdict with its reasons beside the Retraining's name and return it."""
+    from driftloop.evaluation import gate as core
+
+    case, work = _open(loop, order)
+    judged = core.judge(_read(scored), case.loop.spec.gate, np.random.default_rng(work.number))
+    record = {
+        "retraining": work.name,
+        "verdict": judged.verdict,
+        "reasons": list(judged.reasons),
+        "difference": list(judged.difference) if judged.difference else None,
+        **bundle,
+    }
+    _store(store).put(verdict_key(case.loop.name, work.number), json.dumps(record).encode())
+    return judged.verdict
+
+
+def verdict_key(loop_name: str, number: int) -> str:
+    """Return where the gate of a Retraining leaves its verdict.
+
+    >>> verdict_key("ads-ctr", 3)
+    'retrainings/ads-ctr/ads-ctr-3/verdict.json'
+    """
+    return f"retrainings/{loop_name}/{loop_name}-{number}/verdict.json"
+
+
+def _open(loop: str, order: str) -> tuple[UseCase, Order]:
+    case = usecase.find(loop)
+    return case, orders.parse(case.loop.name, order, clock.now())
+
+
+def _store(uri: str) -> ObjectStore:
+    return open_store(uri or os.environ["DRIFTLOOP_STORE"])
+
+
+def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> Path:
+    from driftloop.bundle import loading
+
+    loading.fetch(_store(store), case.loop.name, work.champion, scratch)
+    return scratch / contract.MODEL
+
+
+def _provenance(case: UseCase, work: Order, frame: pd.DataFrame) -> Facts:
+    from importlib.metadata import version
+
+    return {
+        "retraining": work.name,
+        "cause": work.cause,
+        "objective": case.loop.spec.objective.name,
+        "training_window": [str(frame["event_time"].min()), str(frame["event_time"].max())],
+        "rows": len(frame),
+        "libraries": {name: version(name) for name in ("scikit-learn", "skops", "numpy")},
+    }
+
+
+def _read(path: str) -> pd.DataFrame:
+    return parquet.load(Path(path).read_bytes())
+
+
+def _write(path: str, frame: pd.DataFrame) -> None:
+    Path(path).write_bytes(parquet.dump(frame))
