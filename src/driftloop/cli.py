@@ -174,3 +174,7 @@ def _story(row: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 def _print(lines: list[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from driftloop_contracts import event_types
-from driftloop_contracts.cloudevent import CloudEvent
-
 from drift_sidecar import grid
 from drift_sidecar.scoring import Finding
 from drift_sidecar.window import Window
+from driftloop_contracts import event_types
+from driftloop_contracts.cloudevent import CloudEvent
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ def of_window(window: Window, findings: list[Finding], origin: Origin) -> list[C
         "features": [finding.to_data() for finding in findings],
     }
     events = [_with(scored, data)]
-    shifts, faults = [_shift(f) for f in findings if f.shift], [_fault(f) for f in findings if f.fault]
+    shifts = [_shift(finding) for finding in findings if finding.shift]
+    faults = [_fault(finding) for finding in findings if finding.fault]
     if shifts or faults:
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)
         events.append(_with(detected, {"shifts": shifts, "faults": faults}))

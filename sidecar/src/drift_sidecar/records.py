@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import InferenceBatch
 
 from drift_sidecar.category import text
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import InferenceBatch
 
 WHERE = "an inference batch"
 OWN_COLUMNS = (
@@ -33,6 +33,8 @@ OWN_COLUMNS = (
 """Columns every record has; a feature or key of such a name is refused."""
 MAX_SEQ = 2**62
 """Beyond this a sequence number is nonsense, and would not fit its column."""
+MAX_WEIGHT = 1e12
+"""Largest sampling weight of one row; sums of them stay finite."""
 NUMBER = {int, float, bool, type(None)}
 CATEGORY = {str, int, float, bool, type(None)}
 KEY = ({str, type(None)}, {int, type(None)})
@@ -66,7 +68,9 @@ def to_parquet(batches: Sequence[pa.RecordBatch]) -> bytes:
 def _check_names(batch: InferenceBatch, kinds: Mapping[str, str]) -> None:
     for name in sorted(set(kinds) ^ set(batch.features)):
         allowed = "present" if name in kinds else "one that the bundle's baseline names"
-        raise InvalidInput(f"feature {name[:80]!r}", WHERE, allowed, "nothing" if name in kinds else name)
+        raise InvalidInput(
+            f"feature {name[:80]!r}", WHERE, allowed, "nothing" if name in kinds else name
+        )
     for name in sorted({*batch.features, *batch.entity_keys} & {*OWN_COLUMNS}):
         raise InvalidInput("a column's name", WHERE, f"none of {', '.join(OWN_COLUMNS)}", name)
     if not 0 <= batch.first_seq <= MAX_SEQ:
@@ -78,8 +82,8 @@ def _check_names(batch: InferenceBatch, kinds: Mapping[str, str]) -> None:
 def _convert(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
     rows = len(batch)
     weights = _numbers("weights", batch.weights)
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InvalidInput("weights", WHERE, "finite and at least 0", "one that is not")
+    if not ((weights >= 0) & (weights <= MAX_WEIGHT)).all():
+        raise InvalidInput("weights", WHERE, f"from 0 to {MAX_WEIGHT:g}", "one that is not")
     _check_types("prediction_ids", batch.prediction_ids, {str}, "text")
     first = batch.first_seq
     columns = {

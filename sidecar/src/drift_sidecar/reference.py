@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from drift_sidecar.category import text
 from driftloop_contracts import baseline as contract
 from driftloop_contracts.baseline import Baseline
 from driftloop_contracts.bundle import BASELINE, REFERENCE, verify
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
 
-from drift_sidecar.category import text
+Values = np.ndarray[Any, Any]
 
 KINDS = ("numeric", "categorical")
 
@@ -30,7 +32,7 @@ class Reference:
     """
 
     baseline: Baseline
-    columns: Mapping[str, np.ndarray[Any, Any]]
+    columns: Mapping[str, Values]
 
 
 def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Reference:
@@ -87,12 +89,13 @@ def _fault(baseline: Baseline, loop: str, columns: set[str]) -> str:
     return next((sentence for sentence, holds in faults.items() if holds), "")
 
 
-def _values(column: pa.ChunkedArray, kind: str, version: str) -> np.ndarray[Any, Any]:
+def _values(column: pa.ChunkedArray, kind: str, version: str) -> Values:
     present = [value for value in column.to_pylist() if value is not None]
     if kind == "categorical":
         return np.array([text(value) for value in present], dtype=object)
     try:
-        values = np.array(present, dtype=np.float64)
+        values: Values = np.array(present, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BundleRefused(f"Bundle {version} has a reference that is no number.") from error
-    return values[np.isfinite(values)]
+    finite: Values = values[np.isfinite(values)]
+    return finite

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from alibi_detect.cd import TabularDrift
-from driftloop_contracts.baseline import FeatureBaseline, total_variation
 
 from drift_sidecar.reference import Reference
+from driftloop_contracts.baseline import FeatureBaseline, total_variation
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -141,7 +141,7 @@ class _Judge:
             return "missing"
         if outside > allowed:
             return "out_of_range"
-        if self.feature.varies and len(present) >= self.min_rows and pc.count_distinct(present).as_py() == 1:
+        if self.feature.varies and len(present) >= self.min_rows and _constant(present):
             return "stands_still"
         return ""
 
@@ -152,6 +152,10 @@ def _detector(encoded: Floats, level: float, categorical: bool) -> TabularDrift 
         return None
     categories: dict[int, None] = {0: None} if categorical else {}
     return TabularDrift(encoded.reshape(-1, 1), p_val=level, categories_per_feature=categories)
+
+
+def _constant(present: pa.ChunkedArray) -> bool:
+    return bool(pc.count_distinct(present).as_py() == 1)
 
 
 def _finite(value: float, otherwise: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,29 +15,36 @@ class Window:
     """Rows with ``start`` <= event time < ``end``, in seconds since the epoch.
 
     ``n``, ``weight`` and ``mean_prediction`` count every row; ``sample`` holds the monitored
-    features of at most so many; ``records`` are the rows the inference log still lacks.
+    features of at most so many; ``records`` are the ``waiting`` rows that the inference log
+    still lacks, ``parts`` how many files it has.
     """
 
     def __init__(self, start: int, end: int, sample: Sample) -> None:
         self.start, self.end, self.sample = start, end, sample
         self.n, self.weight, self._predicted, self._weighed = 0, 0.0, 0.0, 0.0
         self.records: list[pa.RecordBatch] = []
+        self.waiting, self.parts = 0, 0
 
     @property
     def mean_prediction(self) -> float | None:
         """Return the mean prediction, each row by its weight; None without a prediction."""
-        return self._predicted / self._weighed if self._weighed > 0 else None
+        mean = self._predicted / self._weighed if self._weighed > 0 else math.nan
+        return mean if math.isfinite(mean) else None
 
-    @property
-    def waiting(self) -> int:
-        """Return how many rows the inference log still lacks."""
-        return sum(batch.num_rows for batch in self.records)
+    def hand_over(self) -> list[pa.RecordBatch]:
+        """Return the records the inference log lacks; they are the caller's to write."""
+        records, self.records, self.waiting = self.records, [], 0
+        return records
 
-    def add(
-        self, records: pa.RecordBatch, features: list[str], rng: np.random.Generator
-    ) -> None:
+    def take_back(self, records: list[pa.RecordBatch]) -> None:
+        """Keep records that could not be written."""
+        self.records = records + self.records
+        self.waiting += sum(batch.num_rows for batch in records)
+
+    def add(self, records: pa.RecordBatch, features: list[str], rng: np.random.Generator) -> None:
         """Take the rows of one batch."""
         self.records.append(records)
+        self.waiting += records.num_rows
         self.sample.add(records.select(features), rng)
         weights, predictions = _floats(records["weight"]), _floats(records["prediction"])
         present = ~np.isnan(predictions)

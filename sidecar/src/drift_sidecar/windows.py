@@ -10,7 +10,6 @@ from drift_sidecar.sample import Sample
 from drift_sidecar.window import Window
 
 
-
 class Windows:
     """Open windows of ``length`` seconds; not safe to share between threads."""
 
@@ -21,8 +20,8 @@ class Windows:
         self.closed_until, self.newest = 0, 0
         self._open: dict[int, Window] = {}
 
-    def add(self, records: pa.RecordBatch, second: int) -> bool:
-        """Put rows of one event time into their window; return whether they were in time.
+    def add(self, records: pa.RecordBatch, second: int) -> Window:
+        """Put rows of one event time into their window and return it.
 
         Rows of a closed cell go into the first one that is still open.
         """
@@ -31,7 +30,7 @@ class Windows:
             self._open[start] = Window(start, start + self.length, Sample(self.sample_size))
         self._open[start].add(records, self.features, self.rng)
         self.newest = max(self.newest, second)
-        return second >= self.closed_until
+        return self._open[start]
 
     def overdue(self) -> int:
         """Return the instant up to which the data themselves say that windows are over.

@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
 import pandas as pd
 
 from driftloop import decisions
-from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.archive import Archive
 from driftloop.bundle import loading
 from driftloop.evaluation import cohort, kpi
@@ -33,6 +32,9 @@ from driftloop_contracts import event_types, times
 from driftloop_contracts.bundle import MANIFEST
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import RunFailed
+
+if TYPE_CHECKING:
+    from driftloop.adapters.feast_repository import FeatureRepository
 
 DAY = pd.Timedelta(days=1)
 MAX_BATCH = 1000
@@ -206,6 +208,14 @@ class Replay:
         identity = f"cohort/{times.to_text(_instant(now))}"
         event = CloudEvent(identity, source, event_types.COHORT_SCORED, _instant(now), data)
         self.controller.receive(event, _instant(now))
+
+    def predictions(self) -> pd.DataFrame:
+        """Return what was served: row_id, event_time, probability and the bundle's version."""
+        asked = self.served.version != ""
+        return self.traffic.requests.loc[asked, ["row_id", "event_time"]].assign(
+            probability=self.served.probability[asked],
+            version=self.served.version[asked].astype(str),
+        )
 
     def first_estimator(self) -> str:
         """Return the estimator of the first bundle, which the comparison fits throughout."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import pandas as pd
 from rich.console import Console
 
 from driftloop import parquet
-from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.archive import Archive
 from driftloop.laptop import console as view
 from driftloop.laptop import environment, sink, summary
@@ -37,6 +37,8 @@ from driftloop_contracts.errors import InvalidInput, RunFailed
 from driftloop_contracts.object_store import ObjectStore, open_store
 
 LEDGER = "ledger.db"
+SETTLE = timedelta(days=14)
+"""How long after a scheduled change its features may still move because of it."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def run(request: Request, console: Console) -> dict[str, Any]:
         replay = stack.enter_context(_assembled(request, folder, traffic, start, log))
         _replay(replay, console)
         timeline.flush()
-        ledger = replay.controller.ledger
-        found = _summary(request, replay, log, ledger)
+        _write(folder, "predictions.parquet", parquet.dump(replay.predictions()))
+        found = _summary(request, replay, log)
         found["wall_seconds"] = round(time.monotonic() - began, 2)
         joined = replay.features.historical(traffic.requests) if request.compare else None
         stack.pop_all().close()
@@ -152,6 +154,9 @@ def _assembled(
         pipeline = PipelineProcess(package, folder / "pipelines", environ)
         actuators = LaptopActuators(pipeline, serving, store)
         controller = Controller(usecase.loop, ledger, actuators, log.emit)
+        # Feast takes seconds to import; by now the children are importing beside us.
+        from driftloop.adapters.feast_repository import FeatureRepository
+
         replay = Replay(
             usecase,
             traffic,
@@ -176,9 +181,9 @@ def _replay(replay: Replay, console: Console) -> None:
         replay.run(days, step)
 
 
-def _summary(request: Request, replay: Replay, log: EventLog, ledger: Ledger) -> dict[str, Any]:
+def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
     loop, traffic = request.usecase.loop, replay.traffic
-    served = replay.served
+    served, ledger = replay.served, replay.controller.ledger
     identity = {
         "usecase": request.usecase.name,
         "loop": loop.name,
@@ -197,6 +202,8 @@ def _summary(request: Request, replay: Replay, log: EventLog, ledger: Ledger) ->
         "decisions": ledger.decisions(loop.name),
         "comparison": {},
     }
+    if traffic.changes:
+        facts |= summary.truth(traffic, log.events, replay.start, SETTLE)
     return identity | summary.data_facts(traffic, summary.counts(log.events) | facts)
 
 

@@ -125,21 +125,54 @@ def _distance(
     return {f"rows_to_{name}": rows, f"seconds_to_{name}": (end - start).total_seconds()}
 
 
-def false_alarms(traffic: Traffic, events: Events, settle: timedelta) -> int:
-    """Return the drift events whose window touches no scheduled change nor its aftermath.
+def truth(
+    traffic: Traffic, events: Events, start: pd.Timestamp, settle: timedelta
+) -> dict[str, Any]:
+    """Return what only a simulator's schedule can tell: false alarms, and training on faults.
 
-    ``settle``: how long after a change began the features may still move because of it.
+    ``settle``: how long after a change began the features may still move because of it;
+    ``quiet_days``: served days that touch no change; ``trained_on_fault``: promoted models
+    whose training window held rows of a broken feature that were not quarantined.
     """
-    windows = [
-        times.from_text(e["data"]["window_start"])
-        for e in events
-        if e["type"] == types.DRIFT_DETECTED
+    days = [d.to_pydatetime() for d in pd.date_range(start, traffic.requests["event_time"].max())]
+    fired = [
+        times.from_text(event["data"]["window_start"])
+        for event in events
+        if event["type"] == types.DRIFT_DETECTED
     ]
-    return sum(not any(_touches(w, change, settle) for change in traffic.changes) for w in windows)
+    return {
+        "quiet_days": sum(not _touched(day, traffic, settle) for day in days),
+        "false_alarms": sum(not _touched(window, traffic, settle) for window in fired),
+        "trained_on_fault": _trained_on_fault(traffic, events),
+    }
 
 
-def _touches(window: datetime, change: Change, settle: timedelta) -> bool:
-    return change.start <= window < (change.end or change.start) + settle
+def _trained_on_fault(traffic: Traffic, events: Events) -> int:
+    faults = [change for change in traffic.changes if change.kind == "fault"]
+    ended = [e for e in events if e["type"] == types.RETRAINING_ENDED]
+    promoted = {e["data"]["retraining"] for e in ended if e["data"]["verdict"] == "promote"}
+    opened = [e for e in events if e["type"] == types.RETRAINING_OPENED]
+    mine = [e for e in opened if e["data"]["retraining"] in promoted]
+    return sum(any(_reaches(change, event) for change in faults) for event in mine)
+
+
+def _reaches(fault: Change, opened: dict[str, Any]) -> bool:
+    """Return whether a training at this event could see a broken day that was not quarantined."""
+    cutoff, day = times.from_text(opened["time"]), fault.start
+    kept_out = [tuple(map(times.from_text, pair)) for pair in opened["data"]["quarantine"]]
+    while day < (fault.end or cutoff) and day + timedelta(days=1) <= cutoff:
+        if not any(start <= day < end for start, end in kept_out):
+            return True
+        day += timedelta(days=1)
+    return False
+
+
+def _touched(day: datetime, traffic: Traffic, settle: timedelta) -> bool:
+    day_end = day + timedelta(days=1)
+    return any(
+        change.start < day_end and day < (change.end or change.start) + settle
+        for change in traffic.changes
+    )
 
 
 def data_facts(traffic: Traffic, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ every actuator must be safe to repeat: names are deterministic, promotion is ide
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,7 +98,7 @@ class Controller:
 
     def _open(self, content: dict[str, Any], now: datetime) -> None:
         order = _order(self.loop.name, content, now)
-        opened = {"retraining": order.name, "causes": content["causes"]}
+        opened = {"retraining": order.name} | {k: content[k] for k in ("causes", "quarantine")}
         self._tell(event_types.RETRAINING_OPENED, order.name, opened, now)
         outcome = self.actuators.train(order)
         self.ledger.close_retraining(order.name, outcome.verdict, outcome.version, outcome.reasons)
@@ -168,8 +167,3 @@ def _order(loop_name: str, content: dict[str, Any], now: datetime) -> Order:
             (times.from_text(a), times.from_text(b)) for a, b in content["quarantine"]
         ),
     )
-
-
-def describe(cause: dict[str, Any]) -> str:
-    """Return a cause's kind and first evidence, for a line of the timeline."""
-    return f"{cause['kind']}: {json.dumps(cause['evidence'][0])[1:-1]}"

@@ -1,0 +1,42 @@
+"""``python -m drift_sidecar``: exit code 0 when told to stop, 2 for what it cannot use."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from drift_sidecar import settings as configuration
+from driftloop_contracts.errors import BundleRefused, DriftloopError, InvalidInput
+
+
+def main() -> int:
+    """Run the sidecar and return its exit code."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    # Transformers, imported by Alibi Detect, would report that PyTorch is not there.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    try:
+        return _run()
+    except DriftloopError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, BundleRefused | InvalidInput) else 1
+
+
+def _run() -> int:
+    settings = configuration.from_env(os.environ)
+    # After the settings: a wrong one is said at once, not after seconds of imports.
+    from drift_sidecar import process
+
+    if not settings.bundle:
+        version = process.await_version()
+        if not version:
+            return 0
+        settings = settings.watching(version)
+    process.serve(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

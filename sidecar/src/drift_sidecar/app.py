@@ -1,0 +1,115 @@
+"""The HTTP face: CloudEvents in, health and counts out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from drift_sidecar import grid
+from drift_sidecar.monitor import Busy, Foreign, Monitor
+from driftloop_contracts import cloudevent, event_types, inference, times
+from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavailable
+
+MAX_BODY = 32 << 20
+"""Largest request body, in bytes."""
+DELIVERY_PATIENCE = 30.0
+"""Seconds that a watermark's answer waits for the sink."""
+STATUS: dict[type[DriftloopError], int] = {
+    InvalidInput: 400,
+    Foreign: 409,
+    Busy: 503,
+    StoreUnavailable: 503,
+}
+
+
+class TooLarge(DriftloopError):
+    """A body beyond MAX_BODY."""
+
+
+def create_app(monitor: Monitor) -> Starlette:
+    """Return the app: POST / takes events; GET /healthz, /readyz and /status answer."""
+
+    async def receive(request: Request) -> Response:
+        try:
+            body = await _body(request)
+            return await run_in_threadpool(_answer, monitor, request.headers, body)
+        except TooLarge as error:
+            return _refused(monitor, 413, error)
+        except DriftloopError as error:
+            return _refused(monitor, STATUS.get(type(error), 500), error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def status(_: Request) -> Response:
+        return JSONResponse(monitor.status())
+
+    return Starlette(
+        routes=[
+            Route("/", receive, methods=["POST"]),
+            Route("/healthz", healthy),
+            Route("/readyz", healthy),
+            Route("/status", status),
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes:
+    sentence = f"The body must be at most {MAX_BODY} bytes."
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said[:20]) > MAX_BODY:
+        raise TooLarge(sentence)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise TooLarge(sentence)
+    return b"".join(chunks)
+
+
+def _answer(monitor: Monitor, headers: Headers, body: bytes) -> Response:
+    event = cloudevent.from_http(headers, body)
+    if event.type == event_types.INFERENCE:
+        is_new = monitor.take(event.source, event.id, _batch(event))
+        return JSONResponse({"duplicate": not is_new}, status_code=202)
+    if event.type == event_types.WATERMARK:
+        return JSONResponse(_close(monitor, event))
+    allowed = f"'{event_types.INFERENCE}' or '{event_types.WATERMARK}'"
+    raise InvalidInput("type", "an event for the sidecar", allowed, event.type)
+
+
+def _batch(event: CloudEvent) -> inference.InferenceBatch:
+    try:
+        return inference.from_data(event.data)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput("data", "an inference event", "a batch", str(error)) from error
+
+
+def _close(monitor: Monitor, event: CloudEvent) -> dict[str, Any]:
+    """Close windows up to the watermark; answer once their events reached the sink."""
+    told = monitor.close(grid.seconds(_event_time(event)))
+    monitor.outbox.drain(DELIVERY_PATIENCE)
+    scored = [one for one in told if one.type == event_types.WINDOW_SCORED]
+    return {"windows": len(scored), "events": [one.to_dict() for one in told]}
+
+
+def _event_time(event: CloudEvent) -> datetime:
+    return times.from_text(event.data.get("event_time"), "event_time", "a watermark")
+
+
+def _refused(monitor: Monitor, status: int, error: DriftloopError) -> Response:
+    monitor.reject()
+    # A message may repeat half of a character that somebody sent.
+    sentence = str(error).encode("utf-8", "replace").decode()
+    return JSONResponse({"error": sentence}, status_code=status)

@@ -1,0 +1,138 @@
+"""The process: bundle in, server up, and an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+
+from drift_sidecar import reference
+from drift_sidecar.app import create_app
+from drift_sidecar.inference_log import InferenceLog
+from drift_sidecar.monitor import Monitor
+from drift_sidecar.outbox import Outbox
+from drift_sidecar.settings import Settings
+from drift_sidecar.windows import Windows
+from driftloop_contracts.errors import InvalidInput, StoreUnavailable
+from driftloop_contracts.object_store import open_store
+
+log = logging.getLogger(__name__)
+
+SAMPLE_ROWS = 20_000
+"""Most rows of one window that are scored; the inference log keeps every row."""
+SEED = 20120401
+"""Of the sampling, so that a replay draws the same rows."""
+RETRY = 2.0
+"""Seconds between tries to close a window while the store fails."""
+MAX_REQUESTS = 64
+"""Requests answered at once; more get 503, so that bodies in memory stay bounded."""
+
+
+class Server(uvicorn.Server):
+    """Says when it serves, and leaves signals to this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing: uvicorn's own handler would end the process by the signal again."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, then print the one line a parent waits for."""
+        await super().startup(sockets)
+        port = sockets[0].getsockname()[1] if sockets else self.config.port
+        sys.stdout.write(json.dumps({"ready": True, "port": port}) + "\n")
+        sys.stdout.flush()
+
+    def stop(self, *_: object) -> None:
+        """Finish the requests that are running, then return from ``run``."""
+        self.should_exit = True
+
+
+def create_monitor(settings: Settings) -> Monitor:
+    """Return the monitor for the settings' bundle; raise BundleRefused or StoreUnavailable."""
+    store = open_store(settings.store)
+    with tempfile.TemporaryDirectory(prefix="drift-sidecar-") as temporary:
+        folder = Path(settings.scratch or temporary)
+        found = reference.fetch(store, settings.loop, settings.bundle, folder)
+    baseline = found.baseline
+    names = [feature.name for feature in baseline.features]
+    size = max(SAMPLE_ROWS, baseline.min_rows)
+    windows = Windows(baseline.window_seconds, names, size, np.random.default_rng(SEED))
+    inference_log = InferenceLog(store, settings.loop, settings.bundle)
+    return Monitor(found, windows, inference_log, Outbox(settings.sink))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop, then write what the inference log still lacks."""
+    monitor = create_monitor(settings)
+    listener = _listen(settings)
+    config = uvicorn.Config(
+        create_app(monitor),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        limit_concurrency=MAX_REQUESTS,
+        timeout_graceful_shutdown=10,
+    )
+    server = Server(config)
+    signal.signal(signal.SIGTERM, server.stop)
+    signal.signal(signal.SIGINT, server.stop)
+    if settings.supervised:
+        _start(_await_end_of_input, server)
+    _start(_tend, monitor)
+    server.run(sockets=[listener])
+    monitor.finish()
+
+
+def await_version() -> str:
+    """Return the first line of standard input: which bundle a standby shall watch with."""
+    return sys.stdin.readline().strip()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        address = f"{settings.host}:{settings.port}"
+        raise InvalidInput(
+            "DRIFTLOOP_HOST:DRIFTLOOP_PORT", "the environment", "free to listen on", address
+        ) from error
+    return listener
+
+
+def _start(work: object, argument: object) -> None:
+    threading.Thread(target=work, args=(argument,), daemon=True).start()  # type: ignore[arg-type]
+
+
+def _await_end_of_input(server: Server) -> None:
+    while sys.stdin.readline():
+        pass
+    server.stop()
+
+
+def _tend(monitor: Monitor) -> None:
+    """Do the monitor's work as it comes up; what a failing store leaves is tried again."""
+    pause = threading.Event()
+    while monitor.work.wait():
+        try:
+            monitor.tend()
+        except StoreUnavailable as error:
+            log.warning("%s Trying again.", error)
+            monitor.work.set()
+            pause.wait(RETRY)
+        except Exception:  # the thread must outlive any one window; its records are written
+            log.exception("A window could not be scored.")

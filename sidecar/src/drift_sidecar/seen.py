@@ -1,0 +1,38 @@
+"""Seen: which events were taken already, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+
+SIZE = 200_000
+"""Events remembered; an older delivery that is repeated counts as new."""
+
+
+class Seen:
+    """The newest ``size`` (source, id) pairs, as digests of 16 bytes each."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self.size = size
+        self._digests: OrderedDict[bytes, None] = OrderedDict()
+
+    def add(self, source: str, event_id: str) -> bool:
+        """Remember the event; return whether it is new.
+
+        >>> seen = Seen()
+        >>> seen.add("/s", "1"), seen.add("/s", "1")
+        (True, False)
+        """
+        digest = _digest(source, event_id)
+        if digest in self._digests:
+            return False
+        self._digests[digest] = None
+        if len(self._digests) > self.size:
+            self._digests.popitem(last=False)
+        return True
+
+
+def _digest(source: str, event_id: str) -> bytes:
+    # A lone surrogate is legal in JSON and has no UTF-8 form.
+    text = f"{len(source)} {source}{event_id}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()

@@ -1,0 +1,116 @@
+"""The command itself, real processes and all: on 30 days of real ads, and on the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from driftloop_contracts import event_types as types
+
+pytestmark = pytest.mark.slow
+
+KEYS = {
+    "usecase", "data", "rows", "first_event_time", "last_event_time", "wall_seconds", "peak_rss_mb",
+    "predictions", "inference_records", "windows", "drift_events", "retrainings", "promotions",
+    "rollbacks", "kpi", "comparison",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def real(turn: Callable, adwords: Path):
+    return turn("--data", str(adwords), "--from", "2012-04-01", "--to", "2012-04-30")
+
+
+@pytest.fixture(scope="module")
+def simulated(turn: Callable):
+    """The warm-up, the product season and its answer."""
+    return turn("--seed", "1")
+
+
+def test_real_run_ends_well(real) -> None:
+    assert real.code == 0, real.stderr
+    assert set(real.summary) >= KEYS
+    assert {path.name for path in real.out.iterdir()} >= {
+        "summary.json",
+        "events.jsonl",
+        "report.html",
+        "rejected.parquet",
+    }
+
+
+def test_every_served_row_is_predicted_and_logged_once(real) -> None:
+    found = real.summary
+    predictions = pd.read_parquet(real.out / "predictions.parquet")
+    assert predictions["row_id"].is_unique
+    assert predictions["probability"].between(0, 1).all()
+    assert found["predictions"] == found["inference_records"] == len(predictions) > 15_000
+
+
+def test_every_day_is_one_window_and_one_cohort(real) -> None:
+    kinds = pd.Series([event["type"] for event in real.events]).value_counts()
+    assert kinds[types.WINDOW_SCORED] == real.summary["windows"] == 20
+    assert kinds[types.COHORT_SCORED] == 20
+
+
+def test_the_first_model_came_through_the_pipeline_and_the_gate(real) -> None:
+    first = real.summary["retrainings"][0]
+    assert (first["id"], first["verdict"]) == ("ads-ctr-1", "promote")
+    assert first["causes"][0]["kind"] == "initial"
+    assert real.summary["promotions"][0]["version"] == first["version"]
+
+
+def test_the_model_beats_the_base_rate(real) -> None:
+    assert all(period["value"] > 0.02 for period in real.summary["kpi"])
+
+
+def test_policies_are_compared(real) -> None:
+    policies = real.summary["comparison"]
+    names = ("never_retrained", "driftloop", "calendar", "retrained_daily")
+    assert {name for name in names if policies[name]["log_loss"] < 0.2} == set(names)
+    assert policies["never_retrained"]["fits"] == 1
+    assert policies["retrained_daily"]["fits"] == 20
+    assert policies["calendar"]["fits"] == policies["driftloop"]["fits"]
+
+
+def test_what_is_served_is_what_the_training_join_gives(real) -> None:
+    """The first model, fitted again in one process on joined features, serves the same numbers."""
+    policies = real.summary["comparison"]
+    if policies["driftloop"]["fits"] == 1:
+        difference = policies["driftloop"]["log_loss"] - policies["never_retrained"]["log_loss"]
+        assert abs(difference) < 1e-4
+
+
+def test_simulated_run_finds_its_changes_and_trains_nothing_on_the_fault(simulated) -> None:
+    assert simulated.code == 0, simulated.stderr
+    found = simulated.summary
+    assert [c["name"] for c in found["changes"] if not c["detected"]] == []
+    faults = [e for e in simulated.events if e["type"] == types.DATA_FAULT]
+    assert [e["data"]["features"] for e in faults] == [["relevance"]]
+    drifts = [c for c in found["changes"] if c["kind"] == "drift"]
+    assert all(c["seconds_to_promotion"] <= 5 * 86400 for c in drifts)
+
+
+def test_simulated_run_earns_most_of_what_daily_retraining_would(simulated) -> None:
+    policies = simulated.summary["comparison"]
+    assert policies["gain_captured"] >= 0.75
+    assert policies["driftloop"]["fits"] <= policies["retrained_daily"]["fits"] / 10
+
+
+def test_runs_tell_their_story(simulated) -> None:
+    for word in ("drift", "retraining", "gate", "promotion", "alert"):
+        assert word in simulated.stdout
+
+
+def test_no_process_is_left(real, simulated) -> None:
+    mine = (str(real.out), str(simulated.out))
+    left = [p for p in psutil.process_iter(["cmdline"]) if _belongs(p, mine)]
+    assert left == []
+
+
+def _belongs(process: psutil.Process, folders: tuple[str, ...]) -> bool:
+    command = " ".join(process.info["cmdline"] or ())
+    return any(folder in command for folder in folders)

@@ -1,0 +1,107 @@
+"""Checks that every discovered use case must pass; ids read ``ads_ctr-check_trains``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from driftloop import traffic, usecase
+from driftloop.adapters.feast_repository import FeatureRepository
+from driftloop.archive import Archive
+from driftloop.bundle import model_file
+from driftloop.laptop.unfolding import Unfolding
+from driftloop.training import fit
+from driftloop.usecase import Span, UseCase
+from driftloop_contracts.object_store import FileStore
+
+ROOT = Path(__file__).parents[2]
+CASES = usecase.folders({usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+FILES = ["loop.yaml", "data.py", "features.py", "labels.py", "model.py", "README.md"]
+
+
+def check_files(case: UseCase, tmp_path: Path) -> None:
+    assert [name for name in FILES if not (case.folder / name).is_file()] == []
+
+
+def check_traffic(case: UseCase, tmp_path: Path) -> None:
+    stream = case.read(Span(seed=3))
+    requests, outcomes = stream.requests, stream.outcomes
+    features = case.loop.spec.features
+    wanted = {*traffic.REQUEST_COLUMNS, *features.entities, *features.names(origin="request")}
+    assert wanted <= set(requests)
+    assert set(traffic.OUTCOME_COLUMNS) <= set(outcomes)
+    assert requests["event_time"].is_monotonic_increasing
+    assert requests["row_id"].is_unique
+    asked = requests.set_index("row_id")
+    assert (outcomes["known_time"] > outcomes["event_time"]).all()
+    assert (outcomes["positives"] <= asked["weight"].loc[outcomes["row_id"]].to_numpy()).all()
+
+
+def check_seed_decides(case: UseCase, tmp_path: Path) -> None:
+    first, again, other = (case.read(Span(seed=s)).requests for s in (5, 5, 6))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def check_trains_and_round_trips(case: UseCase, tmp_path: Path) -> None:
+    rows = _joined(case, tmp_path)
+    for name in case.loop.spec.training.estimators:
+        model = fit.fit(case, name, rows)
+        path = tmp_path / f"{name}.skops"
+        path.write_bytes(model_file.dump(model))
+        before, after = (fit.predict(case, m, rows) for m in (model, model_file.load(path)))
+        assert (before == after).all()
+        assert ((before > 0) & (before < 1)).all()
+
+
+def check_online_equals_offline(case: UseCase, tmp_path: Path) -> None:
+    """What serving looks up is what training joined, for the rows of the newest midnight."""
+    rows = _joined(case, tmp_path)
+    repository = FeatureRepository(case, tmp_path / "feast")
+    now = rows["event_time"].max()
+    repository.materialize((now - pd.Timedelta(days=2)).to_pydatetime(), now.to_pydatetime())
+    newest = rows[rows["event_time"] == now]
+    names = [c.name for c in case.loop.spec.features.columns if c.origin != "request"]
+    served = repository.online(newest[list(case.loop.spec.features.entities)])
+    pd.testing.assert_frame_equal(served, newest[names], check_dtype=False)
+
+
+CHECKS = [
+    check_files,
+    check_traffic,
+    check_seed_decides,
+    check_trains_and_round_trips,
+    check_online_equals_offline,
+]
+
+
+def _joined(case: UseCase, folder: Path) -> pd.DataFrame:
+    """Return a few days of labelled rows with point-in-time features, two rows at midnight."""
+    stream = case.read(Span(seed=1))
+    first = stream.requests["event_time"].iloc[0].floor("D")
+    unfolding = Unfolding(stream)
+    archive = Archive(FileStore(folder / "store"), case.loop.name)
+    for day in pd.date_range(first, periods=8, freq="D"):
+        unfolding.advance(day)
+        history = unfolding.labelled(first, day)
+        if len(history):
+            for view, rows in case.compute_features(history, day).items():
+                archive.put(f"features/{view}", f"{day:%Y-%m-%d}", rows)
+    repository = FeatureRepository(case, folder / "feast")
+    repository.apply(archive.feature_folder(folder))
+    rows = unfolding.labelled(first, day)
+    midnight = rows.tail(2).assign(event_time=day, row_id=lambda f: f["row_id"] + "/midnight")
+    return repository.historical(pd.concat([rows, midnight], ignore_index=True))
+
+
+def test_use_cases_are_found() -> None:
+    assert "ads_ctr" in CASES
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", CASES)
+def test_conformance(name: str, check, tmp_path: Path) -> None:
+    case = usecase.find(name, {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+    check(case, tmp_path)
