@@ -40,8 +40,8 @@ def start(store, given):
 
     yield started
     for child in children:
-        child.kill()
-        child.communicate()
+        with child:  # closes its pipes and waits for it
+            child.kill()
 
 
 def port_of(child):

@@ -39,7 +39,8 @@ def run(package: str, root: str, parameters: dict[str, str]) -> str:
 
 def _end_with_parent() -> None:
     """End this process and its steps when standard input closes: the parent is gone."""
-    while sys.stdin.buffer.read(1):
+    # Not through sys.stdin: its lock would be held when the interpreter shuts down.
+    while os.read(0, 1):
         pass
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -20,6 +20,8 @@ from driftloop_contracts.object_store import ObjectStore
 
 SENTENCE = re.compile(r"driftloop_contracts\.errors\.\w+: (.+)")
 """How a step's log shows the sentence that it failed with."""
+ERROR = re.compile(r"^\s*([\w.]*(?:Error|Exception)\b.*)$", re.MULTILINE)
+"""How a step's log shows an error that nobody foresaw."""
 
 
 class PipelineProcess:
@@ -78,8 +80,10 @@ def read_verdict(content: bytes) -> Outcome:
 
 
 def _sentence(log: Path) -> str:
-    """Return the sentence a failed step ended with, or its last line."""
+    """Return the sentence a failed step ended with, or the error nobody foresaw."""
     text = log.read_text(errors="replace")
     found = SENTENCE.findall(text)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return found[-1] if found else f"The pipeline failed: {lines[-1] if lines else 'no output'}"
+    if found:
+        return str(found[-1])
+    errors = ERROR.findall(text)
+    return f"The pipeline failed, see {log}: {errors[-1] if errors else 'it was ended'}"

@@ -55,9 +55,15 @@ def fit(usecase: UseCase, name: str, rows: pd.DataFrame) -> Any:
     positions, labels, weights = usecase.weighted_labels(rows)
     inputs = model_inputs(usecase, rows).iloc[positions]
     recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
-    return makers[name](usecase.loop).fit(
-        inputs, labels, sample_weight=weights * recency[positions]
-    )
+    estimator = makers[name](usecase.loop)
+    weight = {_weight_name(estimator): weights * recency[positions]}
+    return estimator.fit(inputs, labels, **weight)
+
+
+def _weight_name(estimator: Any) -> str:
+    """Return what fit calls its sample weights: a Pipeline hands them to its last step."""
+    steps = getattr(estimator, "steps", None)
+    return f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
 
 
 def recency_weights(times: pd.Series[pd.Timestamp], half_life: pd.Timedelta | Any) -> Floats:
