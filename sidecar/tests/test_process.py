@@ -75,7 +75,7 @@ def test_drift_reaches_the_sink_and_the_end_of_input_ends_it(start, make_sink, s
 
 def test_a_standby_takes_its_bundle_from_input_and_sigterm_ends_it(start, store, given):
     child = start(DRIFTLOOP_BUNDLE="")
-    child.stdin.write(f"{given.version}\n")
+    child.stdin.write(json.dumps({"bundle": given.version}) + "\n")
     child.stdin.flush()
     assert post(port_of(child), given.batch(20, 0.5)) == 202
     child.send_signal(signal.SIGTERM)
@@ -87,6 +87,13 @@ def test_a_standby_whose_parent_is_gone_ends(start):
     child = start(DRIFTLOOP_BUNDLE="")
     child.stdin.close()
     assert child.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("line", ["0001-abcdef12", "[]", '{"bundle": "../0001"}'])
+def test_a_standby_refuses_a_first_line_that_names_no_bundle(start, line):
+    child = start(DRIFTLOOP_BUNDLE="")
+    out, said = child.communicate(f"{line}\n", timeout=30)
+    assert (child.returncode, out, len(said.strip().splitlines())) == (2, "", 1)
 
 
 def test_an_altered_bundle_ends_it_with_one_sentence(start, store: FileStore, given):

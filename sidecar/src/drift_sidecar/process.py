@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -62,7 +63,8 @@ def create_monitor(settings: Settings) -> Monitor:
     """Return the monitor for the settings' bundle; raise BundleRefused or StoreUnavailable."""
     store = open_store(settings.store)
     with tempfile.TemporaryDirectory(prefix="drift-sidecar-") as temporary:
-        folder = Path(settings.scratch or temporary)
+        # A folder of its own: what another version left in the scratch folder is not in it.
+        folder = Path(settings.scratch or temporary) / settings.bundle
         found = reference.fetch(store, settings.loop, settings.bundle, folder)
     baseline = found.baseline
     names = [feature.name for feature in baseline.features]
@@ -95,13 +97,22 @@ def serve(settings: Settings) -> None:
 
 
 def await_version() -> str:
-    """Return the first line of standard input: which bundle a standby shall watch with."""
-    return sys.stdin.readline().strip()
+    """Return the bundle named by the first line of standard input, ``{"bundle": version}``.
+
+    An empty line means that the parent is gone.
+    """
+    line = sys.stdin.readline()
+    try:
+        return str(json.loads(line)["bundle"]) if line.strip() else ""
+    except (ValueError, TypeError, KeyError) as error:
+        allowed = "JSON with the key bundle"
+        raise InvalidInput("the first line", "standard input", allowed, line) from error
 
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay (40 ms a request) off only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
@@ -119,7 +130,8 @@ def _start(work: object, argument: object) -> None:
 
 
 def _await_end_of_input(server: Server) -> None:
-    while sys.stdin.readline():
+    # Not through sys.stdin: its lock would be held when the interpreter shuts down.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     server.stop()
 

@@ -6,6 +6,10 @@ rows: docs/adr/0004). Online: Feast's SQLite store.
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +38,8 @@ class FeatureRepository:
 
     def materialize(self, start: datetime, end: datetime) -> None:
         """Copy the feature rows with ``start`` < event time <= ``end`` to the online store."""
-        self.store.materialize(start, end, feature_views=self.features.views)
+        with _quiet():
+            self.store.materialize(start, end, feature_views=self.features.views)
 
     def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return ``rows`` with each feature as it was known at the row's event_time.
@@ -42,8 +47,10 @@ class FeatureRepository:
         ``rows`` needs ``row_id``, ``event_time`` and the entity keys; order and count stay.
         """
         keys = rows[["row_id", *self.features.entities]].assign(event_timestamp=rows["event_time"])
-        joined = self.store.get_historical_features(keys, features=self._feature_service())
-        columns = joined.to_df().set_index("row_id").loc[rows["row_id"], self._names()]
+        with _quiet():
+            joined = self.store.get_historical_features(keys, features=self._feature_service())
+            frame = joined.to_df()
+        columns = frame.set_index("row_id").loc[rows["row_id"], self._names()]
         return rows.assign(**{name: columns[name].to_numpy("float64") for name in self._names()})
 
     def online(self, keys: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +73,15 @@ class FeatureRepository:
 
     def _names(self) -> list[str]:
         return [column.name for column in self.features.columns if column.origin != "request"]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Feast's progress bars and its libraries' deprecations off the terminal."""
+    with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield
 
 
 def _config(project: str, folder: Path) -> RepoConfig:

@@ -212,10 +212,10 @@ class Replay:
     def predictions(self) -> pd.DataFrame:
         """Return what was served: row_id, event_time, probability and the bundle's version."""
         asked = self.served.version != ""
-        return self.traffic.requests.loc[asked, ["row_id", "event_time"]].assign(
-            probability=self.served.probability[asked],
-            version=self.served.version[asked].astype(str),
-        )
+        rows = self.traffic.requests.loc[asked, ["row_id", "event_time"]]
+        probability, version = self.served.probability[asked], self.served.version[asked]
+        served: pd.DataFrame = rows.assign(probability=probability, version=version.astype(str))
+        return served
 
     def first_estimator(self) -> str:
         """Return the estimator of the first bundle, which the comparison fits throughout."""

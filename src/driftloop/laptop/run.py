@@ -107,12 +107,11 @@ def run(request: Request, console: Console) -> dict[str, Any]:
         timeline.flush()
         _write(folder, "predictions.parquet", parquet.dump(replay.predictions()))
         found = _summary(request, replay, log)
-        found["wall_seconds"] = round(time.monotonic() - began, 2)
-        joined = replay.features.historical(traffic.requests) if request.compare else None
         stack.pop_all().close()
-        if joined is not None:
-            found |= _compare(request, replay, joined, found, console)
+    found["wall_seconds"] = round(time.monotonic() - began, 2)
     found["peak_rss_mb"] = round(memory.megabytes, 1)
+    if request.compare:
+        found |= _compare(request, replay, found, console)
     _publish(folder, found, log.events)
     console.print(view.closing_table(found))
     return found
@@ -208,9 +207,10 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
 
 
 def _compare(
-    request: Request, replay: Replay, joined: pd.DataFrame, found: dict[str, Any], console: Console
+    request: Request, replay: Replay, found: dict[str, Any], console: Console
 ) -> dict[str, Any]:
     began = time.monotonic()
+    joined = replay.features.historical(replay.traffic.requests)
     estimator = replay.first_estimator()
     fits = len(found["retrainings"])
     compared = Comparison(request.usecase, replay.traffic, joined, estimator)

@@ -1,0 +1,1 @@
+"""What runs and answers: predictor, router, controller."""

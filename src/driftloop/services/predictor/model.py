@@ -1,0 +1,128 @@
+"""The bundle's model as KServe serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from kserve import InferOutput, InferRequest, InferResponse, Model
+from kserve.errors import InvalidInput as BadRequest
+
+from driftloop.adapters.feast_repository import FeatureRepository
+from driftloop.services.predictor import payload
+from driftloop.services.predictor.recorder import Recorder
+from driftloop.training import fit
+from driftloop.usecase import UseCase
+from driftloop_contracts import inference, times
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import InferenceBatch
+
+REQUEST_ID = "x-request-id"
+EVENT_TIME = "driftloop-event-time"
+
+
+class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
+    """Looks features up, predicts, answers, and leaves a record behind.
+
+    ``now`` gives the event's time where the request may not; ``replay`` lets it.
+    """
+
+    def __init__(
+        self,
+        usecase: UseCase,
+        version: str,
+        estimator: Any,
+        repository: FeatureRepository,
+        recorder: Recorder,
+        *,
+        pod_uid: str,
+        now: Callable[[], datetime],
+        replay: bool,
+    ) -> None:
+        super().__init__(usecase.loop.name)
+        self.usecase, self.version, self.estimator = usecase, version, estimator
+        self.repository, self.recorder = repository, recorder
+        self.pod_uid, self.now, self.replay = pod_uid, now, replay
+        self.ready = True
+
+    async def predict(
+        self, body: Any, headers: dict[str, str] | None = None, _: Any = None
+    ) -> dict[str, Any] | InferResponse:
+        """Answer a V1 body or a V2 request; what is wrong with it is a 400 with a sentence."""
+        began, headers = time.perf_counter(), headers or {}
+        v2 = isinstance(body, InferRequest)
+        try:
+            rows = self._rows(body)
+            event_time = self._event_time(headers)
+        except InvalidInput as error:
+            raise BadRequest(str(error)) from error
+        request_id = headers.get(REQUEST_ID) or (v2 and body.id) or uuid.uuid4().hex
+        # In a thread, so that the event loop answers health checks while a batch computes.
+        frame, predictions = await asyncio.to_thread(self._compute, rows)
+        ids = [inference.prediction_id(request_id, index) for index in range(len(frame))]
+        elapsed = (time.perf_counter() - began) * 1000
+        self._record(request_id, event_time, elapsed, ids, frame, predictions)
+        if v2:
+            return self._v2(request_id, ids, predictions)
+        answer = {"predictions": predictions, "prediction_ids": ids}
+        return answer | {"bundle_version": self.version}
+
+    def _rows(self, body: Any) -> pd.DataFrame:
+        features = self.usecase.loop.spec.features
+        if isinstance(body, InferRequest):
+            return payload.from_v2(body.inputs, features)
+        return payload.from_v1(body, features)
+
+    def _event_time(self, headers: dict[str, str]) -> datetime:
+        if self.replay and EVENT_TIME in headers:
+            return times.from_text(headers[EVENT_TIME], EVENT_TIME, "the request's headers")
+        return self.now()
+
+    def _compute(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
+        found = self.repository.online(rows[list(self.usecase.loop.spec.features.entities)])
+        frame = pd.concat([rows, found], axis=1)
+        return frame, fit.predict(self.usecase, self.estimator, frame).tolist()
+
+    def _record(
+        self,
+        request_id: str,
+        event_time: datetime,
+        latency_ms: float,
+        ids: list[str],
+        frame: pd.DataFrame,
+        predictions: list[float],
+    ) -> None:
+        features = self.usecase.loop.spec.features
+        batch = InferenceBatch(
+            loop=self.usecase.loop.name,
+            bundle_version=self.version,
+            pod_uid=self.pod_uid,
+            first_seq=self.recorder.next_seq(len(ids)),
+            event_time=event_time,
+            latency_ms=latency_ms,
+            prediction_ids=ids,
+            entity_keys={name: frame[name].tolist() for name in features.entities},
+            features={name: _nullable(frame[name]) for name in features.names()},
+            predictions=predictions,
+            weights=frame["weight"].tolist(),
+        )
+        self.recorder.put(request_id, batch)
+
+    def _v2(self, request_id: str, ids: list[str], predictions: list[float]) -> InferResponse:
+        shape = [len(ids)]
+        outputs = [
+            InferOutput("prediction", shape, "FP64", data=predictions),
+            InferOutput("prediction_id", shape, "BYTES", data=ids),
+        ]
+        return InferResponse(request_id, self.name, outputs, model_version=self.version)
+
+
+def _nullable(column: pd.Series[Any]) -> list[Any]:
+    """Return the values with None where one is missing: JSON knows no NaN."""
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]

@@ -1,0 +1,124 @@
+"""Payload: a V1 or V2 request as a frame of rows, checked column by column. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from driftloop.loop import Features
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import MAX_ROWS
+
+WHERE = "the request"
+
+
+class Tensor(Protocol):
+    """What this module needs of KServe's InferInput."""
+
+    name: str
+    shape: Sequence[int]
+
+    def as_numpy(self) -> Any:
+        """Return the values as an array."""
+
+
+def from_v1(body: object, features: Features) -> pd.DataFrame:
+    """Return the rows of ``{"instances": [{column: value}, ...]}``."""
+    instances = body.get("instances") if isinstance(body, Mapping) else None
+    if not isinstance(instances, list) or not 0 < len(instances) <= MAX_ROWS:
+        got = len(instances) if isinstance(instances, list) else instances
+        raise InvalidInput("instances", WHERE, f"a list of 1 to {MAX_ROWS} objects", got)
+    known = {*_columns(features), "weight"}
+    for instance in instances:
+        if not isinstance(instance, Mapping):
+            raise InvalidInput("an instance", WHERE, "an object of named values", instance)
+        if not instance.keys() <= known:
+            odd = sorted(instance.keys() - known)[0]
+            raise InvalidInput(f"column '{odd}'", WHERE, f"one of {sorted(known)}", odd)
+    names = [*_columns(features), *(["weight"] if "weight" in instances[0] else [])]
+    return _frame({name: _column(instances, name) for name in names}, features)
+
+
+def from_v2(inputs: Sequence[Tensor], features: Features) -> pd.DataFrame:
+    """Return the rows of one tensor of shape [n] or [n, 1] per column."""
+    given = {tensor.name: tensor for tensor in inputs}
+    known = [*_columns(features), "weight"]
+    for name in given:
+        if name not in known:
+            raise InvalidInput(f"input '{name}'", WHERE, f"one of {sorted(known)}", name)
+    columns: dict[str, list[Any]] = {}
+    for name in known:
+        if name in given:
+            columns[name] = _values(given[name])
+        elif name != "weight":
+            raise InvalidInput(f"input '{name}'", WHERE, "present", "nothing")
+    sizes = {len(column) for column in columns.values()}
+    if len(sizes) != 1 or not 0 < max(sizes) <= MAX_ROWS:
+        allowed = f"of one length from 1 to {MAX_ROWS}"
+        raise InvalidInput("the inputs", WHERE, allowed, sorted(sizes))
+    return _frame(columns, features)
+
+
+def _columns(features: Features) -> list[str]:
+    return [*features.entities, *features.names(origin="request")]
+
+
+def _column(instances: list[Mapping[str, Any]], name: str) -> list[Any]:
+    try:
+        return [instance[name] for instance in instances]
+    except KeyError:
+        raise InvalidInput(
+            f"column '{name}'", WHERE, "present in every instance", "nothing"
+        ) from None
+
+
+def _values(tensor: Tensor) -> list[Any]:
+    array = np.asarray(tensor.as_numpy())
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+        allowed = "of shape [n] or [n, 1]"
+        raise InvalidInput(f"input '{tensor.name}'", WHERE, allowed, list(array.shape))
+    values: list[Any] = array.reshape(-1).tolist()
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
+
+
+def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
+    numeric = {*features.names("numeric"), "weight"}
+    checked: dict[str, Any] = {}
+    for name, values in columns.items():
+        if name in features.entities:
+            checked[name] = _keys(name, values)
+        else:
+            checked[name] = _numbers(name, values) if name in numeric else _texts(name, values)
+    frame = pd.DataFrame(checked)
+    if "weight" not in frame:
+        frame["weight"] = 1.0
+    if not (frame["weight"] > 0).all():
+        raise InvalidInput("column 'weight'", WHERE, "numbers above 0", frame["weight"].min())
+    return frame
+
+
+def _keys(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 63:
+            raise InvalidInput(f"column '{name}'", WHERE, "64-bit integers", value)
+    return np.array(values, dtype="int64")
+
+
+def _numbers(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    for value in values:
+        if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
+            raise InvalidInput(f"column '{name}'", WHERE, "numbers or null", value)
+    numbers = np.array([np.nan if value is None else value for value in values], dtype="float64")
+    if np.isinf(numbers).any():
+        raise InvalidInput(f"column '{name}'", WHERE, "finite numbers or null", "infinity")
+    return numbers
+
+
+def _texts(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
+    for value in values:
+        if not (value is None or isinstance(value, str)):
+            raise InvalidInput(f"column '{name}'", WHERE, "strings or null", value)
+    return np.array(values, dtype=object)

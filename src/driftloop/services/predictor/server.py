@@ -1,0 +1,83 @@
+"""The process: bundle verified, KServe's REST server around it, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+import uvicorn
+from kserve import model_server
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.server import RESTServer
+
+from driftloop import clock, usecase
+from driftloop.adapters.feast_repository import FeatureRepository
+from driftloop.bundle import loading
+from driftloop.services import listener
+from driftloop.services.predictor.model import BundleModel
+from driftloop.services.predictor.recorder import Recorder
+from driftloop.services.predictor.settings import Settings
+from driftloop_contracts.object_store import open_store
+
+DRAIN_SECONDS = 15.0
+"""Time to hand the last records over before the process ends."""
+
+
+def load(settings: Settings) -> BundleModel:
+    """Return the verified bundle's model; raise BundleRefused unless all of it verifies."""
+    case = usecase.find(settings.usecase)
+    loading.fetch(open_store(settings.store), case.loop.name, settings.bundle, settings.scratch)
+    source = f"/driftloop/{case.loop.name}/predictor/{settings.pod_uid}"
+    return BundleModel(
+        case,
+        settings.bundle,
+        loading.load_model(settings.scratch),
+        FeatureRepository(case, settings.feast),
+        Recorder(settings.sidecar, source),
+        pod_uid=settings.pod_uid,
+        now=clock.now,
+        replay=settings.event_time,
+    )
+
+
+def create_app(model: BundleModel) -> Any:
+    """Return KServe's FastAPI app with this model and the status route."""
+    repository = model_server.ModelRepository()
+    repository.update(model)
+    dataplane = DataPlane(repository)
+    extension = ModelRepositoryExtension(repository)
+    RESTServer("kserve.model_server:app", dataplane, extension, 0).create_application()
+    app = model_server.app
+
+    @app.get("/driftloop/status")  # type: ignore[untyped-decorator]
+    async def status() -> dict[str, Any]:
+        return {
+            "bundle": model.version,
+            "pod_uid": model.pod_uid,
+            **model.recorder.status(),
+        }
+
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop, then hand the last records over."""
+    model = load(settings)
+    bound = listener.bind(settings.host, settings.port)
+    config = uvicorn.Config(create_app(model), log_config=None, access_log=False)
+    server = listener.Server(config)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, server.stop)
+    if settings.supervised:
+        listener.await_parents_end(server.stop)
+    asyncio.run(server.serve(sockets=[bound]))
+    model.recorder.drain(DRAIN_SECONDS)
+
+
+def quiet() -> None:
+    """Keep KServe's line per request out of the log: it costs more than the request tells."""
+    logging.getLogger("kserve").setLevel(logging.WARNING)
+    logging.getLogger("kserve.trace").setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""The router: one address before the predictors, whose backend can change under load."""
