@@ -93,7 +93,8 @@ class Column(Spec):
 
     ``origin``: 'request' for a value the caller sends, else the Feast feature view it is
     looked up in; ``range``: what the contract allows of a number; ``max_missing``: the share
-    of rows that may lack it; ``monitored``: whether the sidecar tests it for drift.
+    of rows that may lack it; ``monitored``: whether the sidecar tests it for drift;
+    ``min_effect``: the smallest distance worth a retraining where it is not drift.minEffect.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -102,6 +103,7 @@ class Column(Spec):
     range: tuple[float | None, float | None] = (None, None)
     max_missing: Share = 0.0
     monitored: bool = True
+    min_effect: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Features(Spec):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -89,16 +90,19 @@ class UseCase:
 
 def load_module(folder: Path, usecase: str, noun: str) -> ModuleType:
     """Import ``folder/noun.py`` as ``usecases.<usecase>.<noun>``, once a process."""
-    name = f"usecases.{usecase}.{noun}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, folder / f"{noun}.py")
-    if spec is None or spec.loader is None or not (folder / f"{noun}.py").is_file():
+    if not (folder / f"{noun}.py").is_file():
         raise InvalidInput(f"{noun}.py", str(folder), "present", "nothing")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    _package("usecases", folder.parent)
+    _package(f"usecases.{usecase}", folder)
+    return importlib.import_module(f"usecases.{usecase}.{noun}")
+
+
+def _package(name: str, folder: Path) -> None:
+    """Make ``folder`` importable as the package ``name``, wherever it lies."""
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:

@@ -45,7 +45,8 @@ class Baseline:
     """What the sidecar needs beside the reference sample.
 
     ``window_seconds``: length of a tumbling window on the event-time grid; ``min_rows``: a
-    window with fewer is carried into the next; ``level``: significance level of one test.
+    window with fewer is carried into the next; ``level``: significance level of one test;
+    ``unmonitored``: name and kind of the features that are logged but not tested.
     """
 
     loop: str
@@ -53,6 +54,12 @@ class Baseline:
     min_rows: int
     level: float
     features: tuple[FeatureBaseline, ...]
+    unmonitored: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Return the kind of every feature that a record holds."""
+        return {f.name: f.kind for f in self.features} | dict(self.unmonitored)
 
     def to_json(self) -> bytes:
         """Return the baseline as the bundle stores it."""
@@ -64,7 +71,8 @@ def from_json(content: bytes) -> Baseline:
     try:
         data: dict[str, Any] = json.loads(content)
         features = tuple(_feature(feature) for feature in data.pop("features"))
-        return Baseline(**data, features=features)
+        unmonitored = tuple((str(name), str(kind)) for name, kind in data.pop("unmonitored", ()))
+        return Baseline(**data, features=features, unmonitored=unmonitored)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleRefused(f"The drift baseline cannot be read: {error}.") from error
 

@@ -66,7 +66,7 @@ class Monitor:
         self.loop, self.bundle = inference_log.loop, inference_log.bundle
         self.counts, self.outbox = Counts(), outbox
         self._origin = Origin(self.loop, self.bundle, baseline.level)
-        self._kinds = {feature.name: feature.kind for feature in baseline.features}
+        self._kinds = baseline.kinds
         self._min_rows = baseline.min_rows
         self._scorer, self._windows, self._log = Scorer(reference), windows, inference_log
         self._carried: Window | None = None

@@ -44,8 +44,7 @@ KEY = ({str, type(None)}, {int, type(None)})
 def from_batch(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
     """Return the batch's records; raise InvalidInput for a value no column can hold.
 
-    ``kinds``: the kind of each monitored feature; the batch must have these features and no
-    other.
+    ``kinds``: the kind of each feature, tested or not; the batch must have these and no other.
     """
     _check_names(batch, kinds)
     try:

@@ -44,7 +44,10 @@ def build(
     features = tuple(_feature(column, recent, windows, level, loop, rng) for column in columns)
     reference = _sample(_since(recent, onset), drift.reference.rows, rng)
     seconds = int(drift.window.duration.total_seconds())
-    baseline = Baseline(loop.name, seconds, drift.window.min_rows, level, features)
+    others = [(c.name, c.kind) for c in loop.spec.features.columns if not c.monitored]
+    baseline = Baseline(
+        loop.name, seconds, drift.window.min_rows, level, features, unmonitored=tuple(others)
+    )
     return reference[[column.name for column in columns]].reset_index(drop=True), baseline
 
 
@@ -102,10 +105,11 @@ def _feature(
     distances = [effect(column.kind, w[name], _sample(r, size, rng)[name]) for w, r in windows]
     moving = [w[name].nunique() > 1 for w, _ in windows]
     categorical = column.kind == "categorical"
+    least = column.min_effect or loop.spec.drift.min_effect
     return FeatureBaseline(
         name=name,
         kind=column.kind,
-        threshold=threshold(distances, level, loop.spec.drift.min_effect),
+        threshold=threshold(distances, level, least),
         max_missing=max(column.max_missing, 2 * float(recent[name].isna().mean())),
         varies=bool(moving) and float(np.mean(moving)) > 0.95,
         categories=tuple(sorted(recent[name].dropna().astype(str).unique())) if categorical else (),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import loss
+from driftloop.loop import Column
 from driftloop.training import split
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput
@@ -78,14 +79,22 @@ def recency_weights(times: pd.Series[pd.Timestamp], half_life: pd.Timedelta | An
 
 
 def model_inputs(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the model's columns in loop.yaml's order and types."""
-    features = usecase.loop.spec.features
-    numeric = set(features.names("numeric"))
-    columns = {
-        name: rows[name].astype("float64") if name in numeric else rows[name].astype(object)
-        for name in features.names()
-    }
+    """Return the model's columns in loop.yaml's order and types.
+
+    A number outside its column's contract is taken as missing, in training and in serving: an
+    upstream that sends another unit must not throw predictions to 0 or 1.
+    """
+    columns = {c.name: _input(rows[c.name], c) for c in usecase.loop.spec.features.columns}
     return pd.DataFrame(columns, index=rows.index)
+
+
+def _input(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    if column.kind == "categorical":
+        return values.astype(object)
+    numbers, (low, high) = values.astype("float64"), column.range
+    if low is not None:
+        numbers = numbers.where(numbers >= low)
+    return numbers if high is None else numbers.where(numbers <= high)
 
 
 def predict(usecase: UseCase, model: Any, rows: pd.DataFrame) -> Floats:
