@@ -57,7 +57,7 @@ def gradient_boosting(loop: LearningLoop) -> Pipeline:
         ]
     )
     trees = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=200, random_state=SEED
+        max_iter=40, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=200, random_state=SEED
     )
     return Pipeline([("inputs", inputs), ("model", trees)])
 

@@ -34,7 +34,8 @@ def of_window(window: Window, findings: list[Finding], origin: Origin) -> list[C
         "features": [finding.to_data() for finding in findings],
     }
     events = [_with(scored, data)]
-    shifts = [_shift(finding) for finding in findings if finding.shift]
+    # A broken feature is no drift: its distance only says how it is broken.
+    shifts = [_shift(f) for f in findings if f.shift and not f.fault]
     faults = [_fault(finding) for finding in findings if finding.fault]
     if shifts or faults:
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)

@@ -182,9 +182,11 @@ class Replay:
         answer = self._client.post(self.serving.pair.sidecar.url, content=body, headers=headers)
         if answer.status_code != 200:
             raise RunFailed(f"The sidecar answered {answer.status_code}: {answer.text[:300]}")
-        for _ in answer.json()["events"]:
-            # The answer follows the delivery to the sink, so the inbox already holds them.
-            self.controller.receive(self.inbox.get(timeout=30), _instant(now))
+        # The answer follows the delivery to the sink, so the inbox already holds the events.
+        # Those that only report come before the one that is decided on.
+        events = [self.inbox.get(timeout=30) for _ in answer.json()["events"]]
+        for event in sorted(events, key=lambda e: (e.time, e.type == event_types.WINDOW_SCORED)):
+            self.controller.receive(event, _instant(now))
 
     def _score_cohort(self, now: pd.Timestamp) -> None:
         """Join the outcomes that became known with what was predicted, and tell the numbers."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class Serving:
         self._token = secrets.token_urlsafe(24)
         self._http = httpx.Client(timeout=FLUSH_SECONDS)
         self._started = 0
+        self._draining: list[threading.Thread] = []
         self._standby: Pair | None = None
         self.pair: Pair | None = None
         self.router = self._start_router(port)
@@ -90,7 +92,9 @@ class Serving:
         )
         answer.raise_for_status()
         if old:
-            old.stop()
+            # Nothing is in flight on it any more; its last records must not hold up the loop.
+            self._draining.append(threading.Thread(target=old.stop))
+            self._draining[-1].start()
 
     def flush(self) -> int:
         """Wait until the predictor has handed every record over; return how many it served."""
@@ -107,10 +111,12 @@ class Serving:
 
     def close(self) -> None:
         """End every process."""
-        for pair in (self.pair, self._standby):
-            if pair:
-                pair.stop()
-        self.router.stop()
+        ends = [pair.stop for pair in (self.pair, self._standby) if pair] + [self.router.stop]
+        self._draining += [threading.Thread(target=end) for end in ends]
+        for thread in self._draining[-len(ends) :]:
+            thread.start()
+        for thread in self._draining:
+            thread.join()
         self._http.close()
 
     def _start_router(self, port: int) -> Child:

@@ -20,6 +20,7 @@ def main() -> int:
 
         server.quiet()
         if not settings.bundle:
+            server.warm()
             line = listener.read_line()
             if not line:
                 return 0  # the parent ended while this one stood by

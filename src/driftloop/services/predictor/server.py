@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import signal
 from typing import Any
@@ -75,6 +76,12 @@ def serve(settings: Settings) -> None:
         listener.await_parents_end(server.stop)
     asyncio.run(server.serve(sockets=[bound]))
     model.recorder.drain(DRAIN_SECONDS)
+
+
+def warm() -> None:
+    """Import what loading a bundle will need, while the bundle is still being made."""
+    for name in ("skops.io", "sklearn.ensemble", "sklearn.calibration", "sklearn.compose"):
+        importlib.import_module(name)
 
 
 def quiet() -> None:
