@@ -9,7 +9,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -86,7 +86,8 @@ class FileStore:
             draft.write_bytes(content)
             draft.replace(target)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise StoreUnavailable(f"Cannot write {target}: {error.strerror}.") from error
 
     def list(self, prefix: str) -> list[str]:
@@ -146,6 +147,7 @@ class S3Store:
 
 def _client(environ: Mapping[str, str]) -> Minio:
     try:
+        import urllib3
         from minio import Minio
     except ModuleNotFoundError:
         raise StoreUnavailable("An s3:// store needs the package 'minio'.") from None
@@ -159,4 +161,8 @@ def _client(environ: Mapping[str, str]) -> Minio:
         secret_key=environ.get("AWS_SECRET_ACCESS_KEY"),
         region=environ.get("AWS_REGION", "us-east-1"),
         secure=endpoint.scheme == "https",
+        http_client=urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=60),
+            retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=(502, 503, 504)),
+        ),
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from driftloop import traffic
-from driftloop.archive import Archive
 from driftloop.loop import Column, LearningLoop
 from driftloop_contracts.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from driftloop.archive import Archive
 
 
 def ingest(archive: Archive, loop: LearningLoop, cutoff: datetime) -> pd.DataFrame:

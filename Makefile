@@ -1,0 +1,75 @@
+# `make` alone prints the verbs below.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# A caller may forbid bytecode; here it is what makes imports bearable.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+PYTHON := .venv/bin/python
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
+BASE_IMAGE ?= python:3.11-slim-bookworm
+IMAGE ?= driftloop/platform:latest
+
+.PHONY: help install run test test-s3 test-containers lint pipelines image benchmark clean
+
+help: ## print the verbs
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+install: .venv/installed sidecar/.venv/installed ## set up both environments from their locks
+
+run: install ## turn the loop on the built-in simulator
+	.venv/bin/driftloop run ads_ctr
+
+test: install ## run the tests that need nothing but this machine
+	$(PYTHON) -m pytest
+	cd sidecar && .venv/bin/python -m pytest
+
+test-s3: install .tools/bin/minio ## check the object store on a real MinIO server (needs Go)
+	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
+
+test-containers: install ## run the compiled pipeline in containers (needs a Docker engine)
+	BASE_IMAGE=$(BASE_IMAGE) tests/containers/images.sh
+	$(PYTHON) -m pytest -m docker tests/containers
+
+lint: install ## ruff, mypy and the import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	cd sidecar && ../.venv/bin/ruff check . && .venv/bin/mypy
+
+pipelines: install ## compile pipelines/*.py to pipelines/compiled/ (IMAGE= sets the steps' image)
+	DRIFTLOOP_IMAGE=$(IMAGE) $(PYTHON) -m pipelines
+
+image: ## build the images driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=)
+	docker build --network=host --build-arg BASE_IMAGE=$(BASE_IMAGE) --target platform -t $(IMAGE) .
+	docker build --network=host --build-arg BASE_IMAGE=$(BASE_IMAGE) --target drift-sidecar \
+		-t driftloop/drift-sidecar:latest .
+
+benchmark: install ## print the headline figures on the simulator
+	$(PYTHON) benchmarks/loop.py simulator
+
+clean: ## remove what the verbs above made
+	rm -rf .venv sidecar/.venv .tools runs .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Optimised bytecode too: Feast spends most of its import on checks that -O drops.
+.venv/installed: uv.lock pyproject.toml contracts/pyproject.toml | .tools/uv
+	uv sync --locked --compile-bytecode --python 3.11
+	$(PYTHON) -m compileall -q -o 1 -j 0 .venv/lib/python3.11/site-packages src contracts/src
+	touch $@
+
+sidecar/.venv/installed: sidecar/uv.lock sidecar/pyproject.toml contracts/pyproject.toml | .tools/uv
+	cd sidecar && uv sync --locked --compile-bytecode --python 3.11
+	touch $@
+
+.tools/uv:
+	mkdir -p .tools
+	command -v uv >/dev/null || { python3 -m venv .tools/uv-env && .tools/uv-env/bin/pip install -q uv \
+		&& mkdir -p .tools/bin && ln -sf ../uv-env/bin/uv .tools/bin/uv; }
+	touch $@
+
+.tools/bin/minio:
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/minio/minio@$(MINIO_VERSION)
