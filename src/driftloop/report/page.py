@@ -38,7 +38,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .alert { stroke: #d55e00; stroke-width: 1.8; stroke-dasharray: 2 2; }
 .cell { fill: var(--accent); } .cell.shift { fill: #e69f00; fill-opacity: 1; }
 .cell.fault { fill: #d55e00; fill-opacity: 1; }
-.key span { white-space: nowrap; } .key i { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 14px; }
+.key span { white-space: nowrap; }
+.key i { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 14px; }
 """
 
 
