@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 PYTHON := .venv/bin/python
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
-BASE_IMAGE ?= python:3.11-slim-bookworm
 IMAGE ?= driftloop/platform:latest
+BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
 .PHONY: help install run test test-s3 test-containers lint pipelines image benchmark clean
 
@@ -30,8 +30,7 @@ test-s3: install .tools/bin/minio ## check the object store on a real MinIO serv
 	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
 
 test-containers: install ## run the compiled pipeline in containers (needs a Docker engine)
-	BASE_IMAGE=$(BASE_IMAGE) tests/containers/images.sh
-	$(PYTHON) -m pytest -m docker tests/containers
+	tests/containers/run.sh
 
 lint: install ## ruff, mypy and the import contracts
 	.venv/bin/ruff check .
@@ -44,9 +43,8 @@ pipelines: install ## compile pipelines/*.py to pipelines/compiled/ (IMAGE= sets
 	DRIFTLOOP_IMAGE=$(IMAGE) $(PYTHON) -m pipelines
 
 image: ## build the images driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=)
-	docker build --network=host --build-arg BASE_IMAGE=$(BASE_IMAGE) --target platform -t $(IMAGE) .
-	docker build --network=host --build-arg BASE_IMAGE=$(BASE_IMAGE) --target drift-sidecar \
-		-t driftloop/drift-sidecar:latest .
+	docker build --network=host $(BUILD_ARGS) --target platform -t $(IMAGE) .
+	docker build --network=host $(BUILD_ARGS) --target drift-sidecar -t driftloop/drift-sidecar:latest .
 
 benchmark: install ## print the headline figures on the simulator
 	$(PYTHON) benchmarks/loop.py simulator

@@ -1,0 +1,46 @@
+# Two images because there are two locks: `platform` (pipeline steps, predictor, controller) and
+# `drift-sidecar`. BASE_IMAGE needs Python 3.11 with its venv module and CA certificates.
+#
+#   docker build --target platform -t driftloop/platform .
+#   docker build --target drift-sidecar -t driftloop/drift-sidecar .
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS builder
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv
+WORKDIR /app
+COPY contracts contracts
+
+FROM builder AS platform-builder
+COPY pyproject.toml uv.lock README.md ./
+# Dependencies first: they change less often than the code.
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+COPY src src
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable \
+    && .venv/bin/python -m compileall -q -o 1 .venv/lib/python3.11/site-packages
+COPY usecases usecases
+COPY pipelines/compiled pipelines/compiled
+
+FROM builder AS sidecar-builder
+COPY sidecar/pyproject.toml sidecar/uv.lock sidecar/README.md sidecar/
+WORKDIR /app/sidecar
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+COPY sidecar/src src
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable
+
+FROM ${BASE_IMAGE} AS runtime
+RUN useradd --uid 10001 --create-home driftloop
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+
+FROM runtime AS platform
+COPY --from=platform-builder /app /app
+ENV PATH=/app/.venv/bin:$PATH DRIFTLOOP_USECASES=/app/usecases
+USER 10001
+CMD ["driftloop", "--help"]
+
+FROM runtime AS drift-sidecar
+COPY --from=sidecar-builder /app/sidecar/.venv /app/sidecar/.venv
+ENV PATH=/app/sidecar/.venv/bin:$PATH DRIFTLOOP_HOST=127.0.0.1 DRIFTLOOP_PORT=8085
+USER 10001
+CMD ["python", "-m", "drift_sidecar"]

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Build both images and run the tests that need them. Where no engine answers, one is started and
+# stopped again; where BASE_IMAGE is not given, the base is made by debootstrap, so no image
+# registry is needed. Must run as root for those two.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+scratch=$(mktemp -d)
+engine=""
+finish() {
+    if [ -n "$engine" ]; then
+        kill "$engine" 2>/dev/null || true
+        wait "$engine" 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+if ! docker info >/dev/null 2>&1; then
+    echo "Starting a Docker engine of our own."
+    export DOCKER_HOST="unix://$scratch/docker.sock"
+    # No bridge and no packet filter: builds and steps use the host's network.
+    dockerd --host "$DOCKER_HOST" --data-root "${DRIFTLOOP_DOCKER_ROOT:-/var/lib/driftloop-docker}" \
+        --exec-root "$scratch/exec" --pidfile "$scratch/docker.pid" \
+        --bridge=none --iptables=false --ip6tables=false >"$scratch/dockerd.log" 2>&1 &
+    engine=$!
+    for _ in $(seq 100); do
+        docker info >/dev/null 2>&1 && break
+        kill -0 "$engine" 2>/dev/null || { cat "$scratch/dockerd.log"; exit 1; }
+        sleep 0.3
+    done
+    docker info >/dev/null
+fi
+
+if [ -z "${BASE_IMAGE:-}" ]; then
+    BASE_IMAGE=driftloop/base:bookworm
+    if ! docker image inspect "$BASE_IMAGE" >/dev/null 2>&1; then
+        echo "Making the base image by debootstrap."
+        mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1 | tr -d ' ')
+        debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm \
+            "$scratch/base" ${mirror:+"$mirror"} >"$scratch/debootstrap.log" 2>&1 \
+            || { tail -20 "$scratch/debootstrap.log"; exit 1; }
+        # A host that reaches its package index through a certificate authority of its own lends
+        # it to this local base image, never to the published Dockerfile.
+        cp /etc/ssl/certs/ca-certificates.crt "$scratch/base/etc/ssl/certs/ca-certificates.crt"
+        tar -C "$scratch/base" -c . | docker import \
+            --change "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" \
+            --change "ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt" \
+            --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+            - "$BASE_IMAGE" >/dev/null
+        rm -rf "$scratch/base"
+    fi
+fi
+
+for target in platform drift-sidecar; do
+    echo "Building driftloop/$target."
+    docker build --network=host --build-arg "BASE_IMAGE=$BASE_IMAGE" --target "$target" \
+        -t "driftloop/$target:latest" . >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
+done
+docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep driftloop/
+
+.venv/bin/python -m pytest -m docker tests/containers "$@"

@@ -1,0 +1,119 @@
+"""The compiled pipeline in the platform image, through KFP's DockerRunner; the sidecar's image."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from driftloop import usecase
+from driftloop.archive import Archive
+from driftloop.bundle import loading
+from driftloop.laptop.unfolding import Unfolding
+from driftloop.training import steps
+from driftloop.training.order import Order
+from driftloop.usecase import Span
+from driftloop_contracts.object_store import FileStore
+
+pytestmark = pytest.mark.docker
+
+ROOT = Path(__file__).parents[2]
+DAYS = 6
+RUN = """
+import json, os, sys
+import docker
+from kfp import components, local
+root, package, arguments = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+runner = local.DockerRunner(
+    user=str(os.getuid()), network_mode="host", environment={"HOME": "/tmp"}
+)
+local.init(runner=runner, pipeline_root=root, raise_on_error=True)
+outputs = components.load_component_from_file(package)(**arguments).outputs
+print("VERDICT", outputs["Output"])
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> None:
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        pytest.skip("No Docker engine answers: run 'make test-containers'.")
+
+
+@pytest.fixture
+def archived(tmp_path: Path) -> tuple[FileStore, Order]:
+    """A week of simulated traffic below the pipeline's root, which is what gets mounted."""
+    case = usecase.find("ads_ctr", {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+    stream = case.read(Span(seed=1))
+    store = FileStore(tmp_path / "root" / "store")
+    archive, unfolding = Archive(store, case.loop.name), Unfolding(stream)
+    first = stream.requests["event_time"].iloc[0].floor("D")
+    for day in pd.date_range(first, periods=DAYS, freq="D"):
+        name = f"{day:%Y-%m-%d}"
+        archive.put("outcomes", name, unfolding.advance(day))
+        span = unfolding.between(day, day + pd.Timedelta(days=1))
+        archive.put("requests", name, stream.requests.iloc[span])
+        history = unfolding.labelled(first, day)
+        if len(history):
+            for view, rows in case.compute_features(history, day).items():
+                archive.put(f"features/{view}", name, rows)
+    return store, Order(case.loop.name, 1, day.to_pydatetime(), "initial")
+
+
+def test_the_compiled_pipeline_makes_a_bundle_in_containers(
+    engine: None, archived: tuple[FileStore, Order], tmp_path: Path
+) -> None:
+    store, order = archived
+    arguments = {"loop": order.loop, "store": store.uri, "order": order.to_json()}
+    package = ROOT / "pipelines" / "compiled" / "training.yaml"
+    command = [sys.executable, "-c", RUN, str(tmp_path / "root"), str(package)]
+    done = subprocess.run(
+        [*command, json.dumps(arguments)], capture_output=True, text=True, env=os.environ
+    )
+    assert "VERDICT promote" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    verdict = json.loads(store.get(steps.verdict_key(order.loop, order.number)))
+    manifest = loading.fetch(store, order.loop, verdict["version"], tmp_path / "bundle")
+    assert manifest.facts["retraining"] == order.name
+    assert loading.load_model(tmp_path / "bundle").predict_proba
+
+
+def test_a_bad_order_fails_its_step_with_a_sentence(
+    engine: None, archived: tuple[FileStore, Order], tmp_path: Path
+) -> None:
+    store, _ = archived
+    done = _in_platform(
+        store,
+        "from driftloop.training import steps;"
+        f"steps.ingest('ads-ctr', {store.uri!r}, 'not json', '/tmp/rows')",
+    )
+    assert done.returncode != 0
+    assert "the pipeline's parameter 'order' must be a JSON object" in done.stderr
+
+
+def test_the_images_run_as_nobody_in_particular(engine: None) -> None:
+    for image in ("driftloop/platform:latest", "driftloop/drift-sidecar:latest"):
+        done = _docker(
+            "run", "--rm", "--network=host", image, "python", "-c", "import os; print(os.getuid())"
+        )
+        assert done.stdout.strip() == "10001", done.stderr
+
+
+def test_the_sidecars_image_says_what_it_misses(engine: None) -> None:
+    done = _docker("run", "--rm", "--network=host", "driftloop/drift-sidecar:latest")
+    assert done.returncode == 2
+    assert "DRIFTLOOP_" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _in_platform(store: FileStore, script: str) -> subprocess.CompletedProcess[str]:
+    volume = f"{store.root}:{store.root}"
+    image = "driftloop/platform:latest"
+    return _docker("run", "--rm", "--network=host", "-v", volume, image, "python", "-c", script)
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True)
