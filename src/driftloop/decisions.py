@@ -166,18 +166,23 @@ def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     text = f"{event.start:%Y-%m-%d %H:%M}: {text}."
     if spec.retrain.on_drift == "alert":
         return Decision(state, (Alert("drift", text, tuple(shifts)),), (text,))
-    known = [cause for cause in state.waiting if cause.kind == "drift"]
-    if known:
-        grown = known[0].model_copy(
-            update={"until": event.end, "evidence": (*known[0].evidence, text)}
-        )
-        waiting = tuple(grown if cause is known[0] else cause for cause in state.waiting)
-        return Decision(state.model_copy(update={"waiting": waiting}), reasons=(text,))
-    ready = event.start + spec.retrain.collect + spec.data.label_maturity
-    cause = Cause(
-        kind="drift", onset=event.start, until=event.end, ready_at=ready, evidence=(text,)
+    known = next((cause for cause in state.waiting if cause.kind == "drift"), None)
+    others = tuple(cause for cause in state.waiting if cause is not known)
+    cause = _evidenced(known, event, text, spec)
+    waiting = state.model_copy(update={"waiting": (*others, cause)})
+    return Decision(waiting, reasons=(text,))
+
+
+def _evidenced(known: Cause | None, event: WindowJudged, text: str, spec: LoopSpec) -> Cause:
+    """Return the drift cause with one more window, whichever order windows arrive in."""
+    onset = min(event.start, known.onset) if known and known.onset else event.start
+    return Cause(
+        kind="drift",
+        onset=onset,
+        until=max(event.end, known.until) if known else event.end,
+        ready_at=onset + spec.retrain.collect + spec.data.label_maturity,
+        evidence=(*(known.evidence if known else ()), text),
     )
-    return _ask(state, cause)
 
 
 def _aged(state: State, spec: LoopSpec, now: datetime) -> Decision:
@@ -210,7 +215,7 @@ def _waits(state: State, kind: Kind) -> bool:
 
 
 def _ended(state: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
-    if event.number != state.running:
+    if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None})
     if event.verdict == "promote":
