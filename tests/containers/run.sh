@@ -12,6 +12,7 @@ finish() {
         kill "$engine" 2>/dev/null || true
         wait "$engine" 2>/dev/null || true
     fi
+    umount "$scratch/exec/netns/default" 2>/dev/null || true # the engine's own, left behind
     rm -rf "$scratch"
 }
 trap finish EXIT
@@ -36,9 +37,8 @@ if [ -z "${BASE_IMAGE:-}" ]; then
     BASE_IMAGE=driftloop/base:bookworm
     if ! docker image inspect "$BASE_IMAGE" >/dev/null 2>&1; then
         echo "Making the base image by debootstrap."
-        mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1 | tr -d ' ')
         debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm \
-            "$scratch/base" ${mirror:+"$mirror"} >"$scratch/debootstrap.log" 2>&1 \
+            "$scratch/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$scratch/debootstrap.log" 2>&1 \
             || { tail -20 "$scratch/debootstrap.log"; exit 1; }
         # A host that reaches its package index through a certificate authority of its own lends
         # it to this local base image, never to the published Dockerfile.

@@ -27,8 +27,8 @@ def real(turn: Callable, adwords: Path):
 
 @pytest.fixture(scope="module")
 def simulated(turn: Callable):
-    """The warm-up, the product season and its answer."""
-    return turn("--seed", "1")
+    """Nine weeks that hold a campaign change and a broken feature."""
+    return turn("--seed", "1", "--from", "2026-02-16")
 
 
 def test_real_run_ends_well(real) -> None:
@@ -87,7 +87,11 @@ def test_what_is_served_is_what_the_training_join_gives(real) -> None:
 def test_simulated_run_finds_its_changes_and_trains_nothing_on_the_fault(simulated) -> None:
     assert simulated.code == 0, simulated.stderr
     found = simulated.summary
-    assert [c["name"] for c in found["changes"] if not c["detected"]] == []
+    assert {c["name"]: c["detected"] for c in found["changes"]} == {
+        "campaign change": True,
+        "relevance another unit": True,
+    }
+    assert (found["trained_on_fault"], found["false_alarms"]) == (0, 0)
     faults = [e for e in simulated.events if e["type"] == types.DATA_FAULT]
     assert [e["data"]["features"] for e in faults] == [["relevance"]]
     drifts = [c for c in found["changes"] if c["kind"] == "drift"]

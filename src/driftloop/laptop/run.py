@@ -196,7 +196,7 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
         "kpi_name": loop.spec.objective.kpi.name,
         "kpi_unit": loop.spec.objective.kpi.unit,
         "kpi": summary.kpi_periods(served.cohorts, loop),
-        "changes": summary.changes(traffic, log.events),
+        "changes": summary.changes(traffic, log.events, replay.start),
         "retrainings": summary.retrainings(ledger.retrainings(loop.name)),
         "decisions": ledger.decisions(loop.name),
         "comparison": {},

@@ -74,14 +74,16 @@ def _period(part: pd.DataFrame, loop: LearningLoop) -> dict[str, Any]:
     }
 
 
-def changes(traffic: Traffic, events: Events) -> list[dict[str, Any]]:
-    """Return each scheduled change with when and after how many rows it was found and answered.
+def changes(traffic: Traffic, events: Events, start: pd.Timestamp) -> list[dict[str, Any]]:
+    """Return each change scheduled from ``start`` on, with when it was found and answered.
 
     Seconds are the event's. A drift counts as found by the first shift in a window that ends
     after its start and before the next drift's, a fault by the first fault.
     """
     drifts = sorted(c.start for c in traffic.changes if c.kind == "drift")
-    return [_change(c, drifts, traffic.requests["event_time"], events) for c in traffic.changes]
+    asked, last = traffic.requests["event_time"], traffic.requests["event_time"].iloc[-1]
+    served = [change for change in traffic.changes if start <= change.start <= last]
+    return [_change(change, drifts, asked, events) for change in served]
 
 
 def _change(
