@@ -16,7 +16,7 @@ from rich.table import Table
 
 from driftloop import usecase
 from driftloop.usecase import Span
-from driftloop_contracts.errors import DriftloopError, InvalidInput
+from driftloop_contracts.errors import DriftloopError, InvalidInput, RunFailed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,8 +95,16 @@ def loops() -> None:
 
 def main() -> None:
     """Run the command; a person's mistake ends in one sentence, never in a traceback."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _interrupted)
     sys.exit(guarded(app))
+
+
+def _interrupted(*_: object) -> None:
+    """End the run in order, once: what follows must not be cut short by a second Ctrl-C."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    raise RunFailed("Interrupted: every process of the run was ended.")
 
 
 def guarded(command: Callable[[], Any]) -> int:
@@ -109,8 +117,6 @@ def guarded(command: Callable[[], Any]) -> int:
         return _say(error, 1)
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename or 'no file named'}.", 1)
-    except KeyboardInterrupt:
-        return _say("Interrupted: every process of the run was ended.", 1)
     return 0
 
 

@@ -22,8 +22,8 @@ def evaluate(formula: str, values: Mapping[str, float]) -> float | None:
 
     Names are those of ``values``; only + - * / and parentheses are allowed.
 
-    >>> evaluate("1 - log_loss / base_entropy", {"log_loss": 0.09, "base_entropy": 0.1})
-    0.09999999999999998
+    >>> evaluate("1 - log_loss / base_entropy", {"log_loss": 0.1, "base_entropy": 0.2})
+    0.5
     """
     try:
         return _value(ast.parse(formula, mode="eval").body, values)

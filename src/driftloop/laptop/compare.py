@@ -34,7 +34,8 @@ class Comparison:
     ) -> dict[str, Any]:
         """Return the losses and fits of all policies over the rows served from ``start``."""
         answered = ~np.isnan(served) & self.rows["positives"].notna().to_numpy()
-        rows, end = self.rows[answered], self.rows["event_time"].max()
+        rows = self.rows[answered]
+        end = rows["event_time"].max().floor("D") + pd.Timedelta(days=1)
         policies = {
             "never_retrained": self._replay(rows, [start], step),
             "driftloop": Policy(served[answered], fits),
