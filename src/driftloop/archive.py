@@ -44,14 +44,18 @@ class Archive:
         return sum(parquet.rows(self.store.get(key)) for key in keys)
 
     def feature_folder(self, scratch: Path) -> Path:
-        """Return a local folder with every view's files, below ``scratch`` where copied."""
+        """Return a local folder with every view's files: ``scratch`` where they are copied.
+
+        A day's file never changes, so only new ones are fetched.
+        """
         if isinstance(self.store, FileStore):
             return self.store.root / "features" / self.loop_name
         prefix = f"features/{self.loop_name}/"
         for key in self.store.list(prefix):
             target = scratch / key.removeprefix(prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self.store.get(key))
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(self.store.get(key))
         return scratch
 
     def _prefix(self, kind: str) -> str:

@@ -68,10 +68,11 @@ class Replay:
         serving: Serving,
         controller: Controller,
         inbox: queue.Queue[CloudEvent],
+        scratch: Path,
     ) -> None:
         self.usecase, self.traffic, self.start = usecase, traffic, start
         self.archive, self.features, self.serving = archive, features, serving
-        self.controller, self.inbox = controller, inbox
+        self.controller, self.inbox, self.scratch = controller, inbox, scratch
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)
         self.served = Served(np.full(rows, np.nan), np.full(rows, "", dtype=object))
@@ -97,7 +98,7 @@ class Replay:
     def begin(self) -> None:
         """Train and serve the first model from what is known at the start."""
         self._learn(self.start)
-        self.features.apply(self.archive.feature_folder(Path()))
+        self.features.apply(self.archive.feature_folder(self.scratch))
         self._materialize(self.start)
         self.controller.decide(decisions.Started(), _instant(self.start))
         if self.serving.pair is None:
@@ -133,6 +134,7 @@ class Replay:
 
     def _materialize(self, now: pd.Timestamp) -> None:
         # Feast's window is open at its start: one second before takes this midnight's rows.
+        self.archive.feature_folder(self.scratch)
         start = self.start - 3 * DAY if now == self.start else now - pd.Timedelta(seconds=1)
         self.features.materialize(start.to_pydatetime(), _instant(now))
 

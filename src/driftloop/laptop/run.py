@@ -165,6 +165,7 @@ def _assembled(
             serving=serving,
             controller=controller,
             inbox=inbox,
+            scratch=folder / "features",
         )
         stack.callback(replay.close)
         serving.open()
