@@ -49,11 +49,10 @@ def validate(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.D
     if bad.mean() > allowed:
         got = f"{bad.mean():.1%}, mostly: {reason[bad].mode()[0]}"
         raise InvalidInput("bad rows", f"loop {loop.name}", f"at most {allowed:.1%}", got)
-    least = loop.spec.training.min_rows
-    if (~bad).sum() < least:
-        raise InvalidInput(
-            "the training window", f"loop {loop.name}", f"at least {least} rows", got
-        )
+    least, good = loop.spec.training.min_rows, int((~bad).sum())
+    if good < least:
+        what = "the training window"
+        raise InvalidInput(what, f"loop {loop.name}", f"at least {least} rows", good)
     _require_present(rows[~bad], loop)
     return rows[~bad].reset_index(drop=True), rows[bad].assign(reason=reason[bad])
 
@@ -79,7 +78,9 @@ def _require_present(rows: pd.DataFrame, loop: LearningLoop) -> None:
 def _reasons(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[str]:
     reason = pd.Series("", index=rows.index)
     weight, positives = rows["weight"], rows["positives"]
-    reason[(weight < 1) | (positives < 0) | (positives > weight)] = "label outside 0..weight"
+    # Said as what must hold, so that a missing number does not pass.
+    sound = (weight >= 1) & (positives >= 0) & (positives <= weight)
+    reason[~sound] = "label outside 0..weight"
     for column in _request_columns(loop):
         low, high = column.range
         values = rows[column.name]
