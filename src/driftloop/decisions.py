@@ -146,14 +146,23 @@ def _faulted(state: State, event: WindowJudged) -> Decision:
     if not event.faults:
         ended = [f"{name} is whole again." for name in state.faults]
         return Decision(state.model_copy(update={"faults": ()}), reasons=tuple(ended))
-    interval = Interval(start=event.start, end=event.end)
-    quarantine = (*state.quarantine, interval)[-MAX_QUARANTINE:]
-    update = {"faults": tuple(sorted(event.faults)), "quarantine": quarantine}
+    update = {"faults": tuple(sorted(event.faults)), "quarantine": _quarantined(state, event)}
     fresh = {name: why for name, why in event.faults.items() if name not in state.faults}
     reasons = tuple(f"{name} is broken upstream: {why}." for name, why in fresh.items())
     text = f"{' '.join(reasons)} Its rows are quarantined; no retraining follows from it."
     alerts = (Alert("data_fault", text, tuple(fresh)),) if fresh else ()
     return Decision(state.model_copy(update=update), alerts, reasons)
+
+
+def _quarantined(state: State, event: WindowJudged) -> tuple[Interval, ...]:
+    """Return the quarantine with the event's window; neighbours become one interval."""
+    start, end, others = event.start, event.end, []
+    for known in state.quarantine:
+        if known.start <= end and start <= known.end:
+            start, end = min(start, known.start), max(end, known.end)
+        else:
+            others.append(known)
+    return (*others, Interval(start=start, end=end))[-MAX_QUARANTINE:]
 
 
 def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
@@ -219,7 +228,7 @@ def _ended(state: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None})
     if event.verdict == "promote":
-        return _promoted(idle, state, event)
+        return _promoted(idle, state, event, spec)
     count = state.unpromoted + 1
     reason = f"The gate said {event.verdict}; {state.champion or 'no model'} stays in service."
     alerts: tuple[Action, ...] = ()
@@ -228,12 +237,13 @@ def _ended(state: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
     return Decision(idle.model_copy(update={"unpromoted": count}), alerts, (reason,))
 
 
-def _promoted(idle: State, before: State, event: RetrainingEnded) -> Decision:
+def _promoted(idle: State, before: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
     covered = [c for c in idle.waiting if event.data_end and c.until <= event.data_end]
     update = {
         "champion": event.version,
         "data_end": event.data_end,
         "onset": before.running_onset,
+        "fresh": _fresh(before.running_onset, before.started[-1], spec),
         "waiting": tuple(cause for cause in idle.waiting if cause not in covered),
         "unpromoted": 0,
     }
@@ -275,7 +285,8 @@ def _obstacle(state: State, spec: LoopSpec, now: datetime) -> str:
 def _open(state: State, causes: tuple[Cause, ...], spec: LoopSpec, now: datetime) -> Decision:
     number = state.number + 1
     onset = max((c.onset for c in causes if c.onset), default=state.onset)
-    fresh = now - spec.data.label_maturity - onset if onset else timedelta(0)
+    # A try that is not promoted counts for growth only where it was about the same change.
+    fresh = _fresh(onset, now, spec) if onset == state.onset else state.fresh
     horizon = now - spec.training.window
     quarantine = tuple(i for i in state.quarantine if i.end > horizon)
     update = {
@@ -292,3 +303,8 @@ def _open(state: State, causes: tuple[Cause, ...], spec: LoopSpec, now: datetime
     kinds = ", ".join(dict.fromkeys(cause.kind for cause in causes))
     reason = f"Retraining {number} opens for: {kinds}."
     return Decision(state.model_copy(update=update), (action,), (reason,))
+
+
+def _fresh(onset: datetime | None, now: datetime, spec: LoopSpec) -> timedelta:
+    """Return how much labelled time a model trained at ``now`` has seen since ``onset``."""
+    return now - spec.data.label_maturity - onset if onset else timedelta(0)

@@ -8,6 +8,7 @@ stay open until they are done, so a controller that was killed finds what it sti
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -54,9 +55,10 @@ class Entry:
 
 
 class Ledger:
-    """The ledger in the file ``path``; several processes may hold it."""
+    """The ledger in the file ``path``; several processes may hold it, each thread its own."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -70,6 +72,22 @@ class Ledger:
         """Return whether the CloudEvent was taken before."""
         query = "SELECT 1 FROM deliveries WHERE source = ? AND id = ?"
         return self._db.execute(query, (source, event_id)).fetchone() is not None
+
+    def take(self, source: str, event_id: str) -> bool:
+        """Take the CloudEvent and return True; False when it was taken before."""
+        query = "INSERT OR IGNORE INTO deliveries VALUES (?, ?)"
+        return self._db.execute(query, (source, event_id)).rowcount == 1
+
+    @contextmanager
+    def acting(self, loop: str) -> Iterator[bool]:
+        """Yield whether the caller alone acts for ``loop``; a lock that ends with its process."""
+        with Path(f"{self._path}.{loop}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def state(self, loop: str) -> tuple[State, int]:
         """Return the loop's state and its generation (0 for a loop never seen)."""

@@ -33,7 +33,10 @@ def parse_duration(value: Any) -> timedelta:
     match = re.fullmatch(r"(\d+)([smhd])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration with its unit (s, m, h, d) such as '90d'")
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    except OverflowError:
+        raise ValueError("a duration that a calendar can hold, such as '90d'") from None
 
 
 def parse_share(value: Any) -> float:
@@ -55,9 +58,10 @@ def parse_rate(value: Any) -> Rate:
     90
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?) per (\d+[smhd])", str(value))
-    if match is None or float(match[1]) <= 0:
+    rate = Rate(float(match[1]), parse_duration(match[2])) if match else None
+    if rate is None or not rate.events or not rate.period:
         raise ValueError("a count per duration such as '1 per 90d'")
-    return Rate(float(match[1]), parse_duration(match[2]))
+    return rate
 
 
 def show_duration(duration: timedelta) -> str:

@@ -123,6 +123,20 @@ def test_concurrent_writers_leave_one_whole_object(store: ObjectStore) -> None:
     assert store.list("one") == ["one"]
 
 
+@pytest.mark.parametrize("prefix", ["/etc/", "../", "a/../../"])
+def test_a_list_stays_inside(store: ObjectStore, prefix: str) -> None:
+    with pytest.raises(InvalidInput, match="must be a relative path"):
+        store.list(prefix)
+
+
+def test_a_key_below_a_file_is_a_key_error(tmp_path: Path) -> None:
+    store = open_store(f"file://{tmp_path}/a store")
+    store.put("a", b"1")
+    assert (tmp_path / "a store" / "a").read_bytes() == b"1"
+    with pytest.raises(KeyError):
+        store.get("a/b")
+
+
 def test_an_address_of_another_kind_is_refused() -> None:
     with pytest.raises(InvalidInput, match="s3://bucket/prefix"):
         open_store("ftp://host/path")

@@ -83,10 +83,7 @@ def test_a_fault_alerts_once_quarantines_and_retrains_nothing(ads: LearningLoop)
     second = decide(first.state, window(11, faults="a"), ads.spec, at(12))
     assert [a.kind for a in of(first, Alert)] == ["data_fault"]
     assert of(second, Alert) == []
-    assert [(i.start, i.end) for i in second.state.quarantine] == [
-        (at(10), at(11)),
-        (at(11), at(12)),
-    ]
+    assert [(i.start, i.end) for i in second.state.quarantine] == [(at(10), at(12))]
     assert second.state.waiting == ()
     whole = decide(second.state, window(12), ads.spec, at(13))
     again = decide(whole.state, window(13, faults="a"), ads.spec, at(14))
@@ -124,6 +121,23 @@ def test_age_and_growth_ask_for_a_retraining(ads: LearningLoop) -> None:
     grown = decide(early.state, Ticked(), ads.spec, at(21))
     assert of(early, OpenRetraining) == []
     (opened,) = of(grown, OpenRetraining)
+    assert (opened.causes[0].kind, opened.onset) == ("growth", at(10))
+
+
+def test_a_try_that_is_held_counts_for_growth_only_where_it_was_about_the_same_change(
+    ads: LearningLoop,
+) -> None:
+    state = decide(serving(ads), window(10, shifts="a"), ads.spec, at(11)).state
+    state = decide(state, Ticked(), ads.spec, at(13)).state
+    state = decide(state, RetrainingEnded(2, "promote", "v2", at(12)), ads.spec, at(13)).state
+    grown = decide(state, Ticked(), ads.spec, at(21)).state
+    held = decide(grown, RetrainingEnded(3, "hold"), ads.spec, at(21)).state
+    assert of(decide(held, Ticked(), ads.spec, at(40)), OpenRetraining) == []
+    other = decide(state, window(14, "v2", shifts="b"), ads.spec, at(15)).state
+    other = decide(other, Ticked(), ads.spec, at(17)).state
+    assert other.running == 3
+    other = decide(other, RetrainingEnded(3, "hold"), ads.spec, at(17)).state
+    (opened,) = of(decide(other, Ticked(), ads.spec, at(21)), OpenRetraining)
     assert (opened.causes[0].kind, opened.onset) == ("growth", at(10))
 
 

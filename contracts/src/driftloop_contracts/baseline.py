@@ -73,7 +73,7 @@ def from_json(content: bytes) -> Baseline:
         features = tuple(_feature(feature) for feature in data.pop("features"))
         unmonitored = tuple((str(name), str(kind)) for name, kind in data.pop("unmonitored", ()))
         return Baseline(**data, features=features, unmonitored=unmonitored)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BundleRefused(f"The drift baseline cannot be read: {error}.") from error
 
 

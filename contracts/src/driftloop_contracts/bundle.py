@@ -65,7 +65,7 @@ def verify(folder: Path) -> Manifest:
         odd = ", ".join(sorted(present ^ set(manifest.files)))
         raise BundleRefused(f"Bundle {manifest.version} lacks or adds files: {odd}.")
     for name, expected in manifest.files.items():
-        if digest((folder / name).read_bytes()) != expected:
+        if not (folder / name).is_file() or digest((folder / name).read_bytes()) != expected:
             raise BundleRefused(f"Bundle {manifest.version}: {name} is not what its digest says.")
     return manifest
 
@@ -74,7 +74,7 @@ def _read(folder: Path) -> Manifest:
     try:
         content = json.loads((folder / MANIFEST).read_bytes())
         manifest = Manifest(**content)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleRefused(f"{folder / MANIFEST} is not a bundle manifest: {error}.") from error
     if manifest.schema_version != SCHEMA_VERSION:
         raise BundleRefused(

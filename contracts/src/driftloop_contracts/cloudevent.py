@@ -54,7 +54,7 @@ class CloudEvent:
         event = self.to_dict()
         body = json.dumps(event.pop("data"), allow_nan=False, separators=(",", ":")).encode()
         content_type = event.pop("datacontenttype")
-        headers = {f"ce-{name}": quote(str(value), safe=" :/.-_@") for name, value in event.items()}
+        headers = {f"ce-{name}": quote(str(value), safe=":/.-_@") for name, value in event.items()}
         return headers | {"content-type": content_type}, body
 
 
@@ -70,14 +70,14 @@ def from_dict(event: object) -> CloudEvent:
     if event.get("specversion") != "1.0":
         raise InvalidInput("specversion", "a CloudEvent", "'1.0'", event.get("specversion"))
     for name in ("id", "source", "type"):
-        if not isinstance(event.get(name), str) or not event[name]:
+        if not _is_text(event.get(name)) or not event[name]:
             raise InvalidInput(name, "a CloudEvent", "a non-empty string", event.get(name))
     data = event.get("data", {})
     if not isinstance(data, Mapping):
         raise InvalidInput("data", "a CloudEvent", "a JSON object", data)
     time = times.from_text(event.get("time"), "time", "a CloudEvent")
     subject = event.get("subject")
-    if subject is not None and not isinstance(subject, str):
+    if subject is not None and not _is_text(subject):
         raise InvalidInput("subject", "a CloudEvent", "a string", subject)
     return CloudEvent(event["id"], event["source"], event["type"], time, data, subject)
 
@@ -97,6 +97,19 @@ def from_http(headers: Mapping[str, str], body: bytes) -> CloudEvent:
 
 def _json(body: bytes) -> object:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse)
     except (UnicodeDecodeError, RecursionError, ValueError):
         raise InvalidInput("the body", "a CloudEvent", "JSON in UTF-8", body[:40]) from None
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(constant)
+
+
+def _is_text(value: object) -> bool:
+    """Return whether ``value`` is a string that UTF-8 can carry; JSON may hold half a character."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False

@@ -65,18 +65,25 @@ def from_data(data: Mapping[str, Any]) -> InferenceBatch:
         raise InvalidInput(name, where, allowed, data.get(name))
     for name, kind in _KINDS.items():
         if not isinstance(data[name], kind) or isinstance(data[name], bool):
-            raise InvalidInput(name, where, kind.__name__, data[name])
+            raise InvalidInput(name, where, f"of type {kind.__name__}", data[name])
     rows = len(data["prediction_ids"])
     if rows > MAX_ROWS:
         raise InvalidInput("prediction_ids", where, f"at most {MAX_ROWS} rows", rows)
-    columns = {"predictions": data["predictions"], "weights": data["weights"]}
-    for name, column in {**columns, **data["entity_keys"], **data["features"]}.items():
+    columns = [("predictions", data["predictions"]), ("weights", data["weights"])]
+    for name, column in (*columns, *data["entity_keys"].items(), *data["features"].items()):
         if not isinstance(column, list) or len(column) != rows:
             got = len(column) if isinstance(column, list) else column
             raise InvalidInput(f"column '{name}'", where, f"a list of {rows} values", got)
     time = times.from_text(data["event_time"], "event_time", where)
-    latency = float(data["latency_ms"])
+    latency = _milliseconds(data["latency_ms"], where)
     return InferenceBatch(**{**data, "event_time": time, "latency_ms": latency})
+
+
+def _milliseconds(value: object, where: str) -> float:
+    # JSON may write 1e999, which Python reads as infinity.
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12:
+        return float(value)
+    raise InvalidInput("latency_ms", where, "a finite number of milliseconds", value)
 
 
 _KINDS: dict[str, type] = {

@@ -42,7 +42,7 @@ def open_store(uri: str, environ: Mapping[str, str] | None = None) -> ObjectStor
     """
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
-        return FileStore(Path(parts.path if parts.scheme else uri))
+        return FileStore(Path(uri.removeprefix("file://")))
     if parts.scheme == "s3" and parts.netloc:
         environ = os.environ if environ is None else environ
         return S3Store(_client(environ), parts.netloc, parts.path.strip("/"))
@@ -72,7 +72,7 @@ class FileStore:
         """Return the file's content; raise KeyError when it is not there."""
         try:
             return (self.root / checked(key)).read_bytes()
-        except (FileNotFoundError, IsADirectoryError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(key) from None
         except OSError as error:
             raise StoreUnavailable(f"Cannot read {self.root / key}: {error.strerror}.") from error
@@ -92,7 +92,7 @@ class FileStore:
 
     def list(self, prefix: str) -> list[str]:
         """Return the keys below the deepest folder of ``prefix`` that begin with it."""
-        folder = self.root / prefix.rpartition("/")[0]
+        folder = self.root / (checked(prefix) if prefix else "").rpartition("/")[0]
         files = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
         keys = (p.relative_to(self.root).as_posix() for p in files)
         return sorted(key for key in keys if key.startswith(prefix))
@@ -124,7 +124,8 @@ class S3Store:
         """Return the keys that begin with ``prefix``, sorted."""
         start = f"{self.prefix}/" if self.prefix else ""
         with self._answering("list", prefix):
-            found = self.client.list_objects(self.bucket, start + prefix, recursive=True)
+            begin = start + (checked(prefix) if prefix else "")
+            found = self.client.list_objects(self.bucket, begin, recursive=True)
             return sorted(str(item.object_name)[len(start) :] for item in found)
 
     def _name(self, key: str) -> str:

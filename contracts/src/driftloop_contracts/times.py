@@ -26,8 +26,8 @@ def from_text(text: object, what: str = "time", where: str = "an event") -> date
     """
     try:
         instant = datetime.fromisoformat(str(text))
-    except ValueError:
+        if instant.tzinfo is None:
+            raise InvalidInput(what, where, "an RFC 3339 time with a time zone", text)
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidInput(what, where, "an RFC 3339 time", text) from None
-    if instant.tzinfo is None:
-        raise InvalidInput(what, where, "an RFC 3339 time with a time zone", text)
-    return instant.astimezone(UTC)

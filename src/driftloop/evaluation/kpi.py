@@ -29,7 +29,7 @@ def evaluate(formula: str, values: Mapping[str, float]) -> float | None:
         return _value(ast.parse(formula, mode="eval").body, values)
     except ZeroDivisionError:
         return None
-    except (SyntaxError, KeyError, TypeError, RecursionError) as error:
+    except (SyntaxError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         allowed = f"+ - * / over {sorted(values)}"
         raise InvalidInput("objective.kpi.formula", "loop.yaml", allowed, formula) from error
 

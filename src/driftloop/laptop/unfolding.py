@@ -17,7 +17,9 @@ class Unfolding:
 
     def __init__(self, traffic: Traffic) -> None:
         self.requests = traffic.requests
-        outcomes = traffic.outcomes.sort_values(["known_time", "revision"], kind="stable")
+        # An outcome of a row that is not replayed (before --from, after --to) has no place here.
+        mine = traffic.outcomes[traffic.outcomes["row_id"].isin(self.requests["row_id"])]
+        outcomes = mine.sort_values(["known_time", "revision"], kind="stable")
         self.outcomes = outcomes.reset_index(drop=True)
         position = pd.Index(self.requests["row_id"]).get_indexer(self.outcomes["row_id"])
         self._position = np.asarray(position)

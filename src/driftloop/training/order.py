@@ -9,6 +9,8 @@ from datetime import datetime
 from driftloop_contracts import times
 from driftloop_contracts.errors import InvalidInput
 
+WHERE = "the pipeline's parameter 'order'"
+
 
 @dataclass(frozen=True)
 class Order:
@@ -52,25 +54,28 @@ def parse(loop: str, text: str, now: datetime) -> Order:
     >>> parse("ads-ctr", "{}", datetime.fromisoformat("2012-07-01T00:00:00Z")).name
     'ads-ctr-0'
     """
-    where = "the pipeline's parameter 'order'"
     try:
         given = json.loads(text or "{}")
         known = {"number", "cutoff", "cause", "champion", "onset", "quarantine"}
         for name in set(given) - known:
-            raise InvalidInput(name, where, f"one of {sorted(known)}", name)
+            raise InvalidInput(name, WHERE, f"one of {sorted(known)}", name)
         quarantine = [
-            (times.from_text(a), times.from_text(b)) for a, b in given.get("quarantine", ())
+            (_time(a, "quarantine"), _time(b, "quarantine")) for a, b in given.get("quarantine", ())
         ]
         return Order(
             loop=loop,
             number=int(given.get("number", 0)),
-            cutoff=times.from_text(given["cutoff"]) if "cutoff" in given else now,
+            cutoff=_time(given["cutoff"], "cutoff") if "cutoff" in given else now,
             cause=str(given.get("cause", "manual")),
             champion=str(given.get("champion", "")),
-            onset=times.from_text(given["onset"]) if given.get("onset") else None,
+            onset=_time(given["onset"], "onset") if given.get("onset") else None,
             quarantine=tuple(quarantine),
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(
-            "its text", where, "a JSON object as docs/architecture.md has it", text
+            "its text", WHERE, "a JSON object as docs/architecture.md has it", text
         ) from error
+
+
+def _time(text: object, name: str) -> datetime:
+    return times.from_text(text, name, WHERE)

@@ -53,21 +53,25 @@ class Controller:
     ) -> None:
         self.loop, self.ledger, self.actuators, self.emit = loop, ledger, actuators, emit
         self.source = f"/driftloop/{loop.name}/controller"
-        self._settling = False
 
     def receive(self, event: CloudEvent, now: datetime) -> None:
         """Take a CloudEvent once; only scored windows lead to decisions today."""
-        if self.ledger.delivered(event.source, event.id):
-            return
-        self.emit(event)
         if event.type == event_types.WINDOW_SCORED:
-            self.decide(translation.judged(event), now, delivery=(event.source, event.id))
+            self.decide(translation.judged(event), now, taken=event)
+        elif self.ledger.take(event.source, event.id):
+            self.emit(event)
 
     def decide(
-        self, event: decisions.Event, now: datetime, delivery: tuple[str, str] | None = None
+        self, event: decisions.Event, now: datetime, taken: CloudEvent | None = None
     ) -> None:
-        """Decide on ``event`` at ``now``, record it, and do all that is owed."""
+        """Decide on ``event`` at ``now``, record it, and do all that is owed.
+
+        ``taken``: the CloudEvent that brought it, if one did; a second delivery is let go.
+        """
+        delivery = (taken.source, taken.id) if taken else None
         for _ in range(ATTEMPTS):
+            if delivery and self.ledger.delivered(*delivery):
+                return
             state, generation = self.ledger.state(self.loop.name)
             decision = decisions.decide(state, event, self.loop.spec, now)
             if decision.state == state and not decision.reasons and delivery is None:
@@ -76,30 +80,35 @@ class Controller:
                 entry = _entry(event, decision, now, delivery)
                 self.ledger.record(self.loop.name, generation, decision.state, entry)
             except Conflict:
-                if delivery and self.ledger.delivered(*delivery):
-                    return
                 continue
+            if taken:
+                self.emit(taken)
             self.settle(now)
             return
         raise Conflict(f"{self.loop.name} changed {ATTEMPTS} times during one decision")
 
     def settle(self, now: datetime) -> None:
-        """Do every action that is owed, in order, those that come up on the way included."""
-        if self._settling:
-            return
-        self._settling = True
-        try:
-            while owed := self.ledger.owed(self.loop.name):
-                seq, kind, content = owed[0]
-                getattr(self, f"_{kind}")(content, now)
-                self.ledger.done(seq)
-        finally:
-            self._settling = False
+        """Do every action that is owed, in order, those that come up on the way included.
 
-    def _open(self, content: dict[str, Any], now: datetime) -> None:
-        order = _order(self.loop.name, content, now)
+        Where another call settles already, this one leaves them to it: before that one ends it
+        looks again, so nothing is done twice and nothing is left.
+        """
+        while self.ledger.owed(self.loop.name):
+            with self.ledger.acting(self.loop.name) as alone:
+                if not alone:
+                    return
+                while owed := self.ledger.owed(self.loop.name):
+                    self._do(*owed[0], now)
+
+    def _do(self, seq: int, kind: str, content: dict[str, Any], now: datetime) -> None:
+        decided = times.from_text(content.pop("decided"))
+        getattr(self, f"_{kind}")(content, decided, now)
+        self.ledger.done(seq)
+
+    def _open(self, content: dict[str, Any], decided: datetime, now: datetime) -> None:
+        order = _order(self.loop.name, content, decided)
         opened = {"retraining": order.name} | {k: content[k] for k in ("causes", "quarantine")}
-        self._tell(event_types.RETRAINING_OPENED, order.name, opened, now)
+        self._tell(event_types.RETRAINING_OPENED, order.name, opened, decided)
         outcome = self.actuators.train(order)
         self.ledger.close_retraining(order.name, outcome.verdict, outcome.version, outcome.reasons)
         ended = {
@@ -112,20 +121,20 @@ class Controller:
         data_end = outcome.data_end
         self.decide(RetrainingEnded(order.number, outcome.verdict, outcome.version, data_end), now)
 
-    def _promote(self, content: dict[str, Any], now: datetime) -> None:
+    def _promote(self, content: dict[str, Any], _: datetime, now: datetime) -> None:
         self.actuators.promote(content["version"])
         name = f"{self.loop.name}-{content['number']}"
         promoted = {"version": content["version"], "retraining": name}
         self._tell(event_types.ROLLOUT_PROMOTED, content["version"], promoted, now)
 
-    def _alert(self, content: dict[str, Any], now: datetime) -> None:
+    def _alert(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
         if content["kind"] == "data_fault":
-            key = f"{times.to_text(now)}/{','.join(content['features'])}"
-            self._tell(event_types.DATA_FAULT, key, content, now)
+            key = f"{times.to_text(decided)}/{','.join(content['features'])}"
+            self._tell(event_types.DATA_FAULT, key, content, decided)
 
-    def _defer(self, content: dict[str, Any], now: datetime) -> None:
-        key = f"{times.to_text(now)}/{content['cause']['kind']}"
-        self._tell(event_types.RETRAINING_DEFERRED, key, content, now)
+    def _defer(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
+        key = f"{times.to_text(decided)}/{content['cause']['kind']}"
+        self._tell(event_types.RETRAINING_DEFERRED, key, content, decided)
 
     def _tell(self, kind: str, key: str, data: dict[str, Any], now: datetime) -> None:
         # The id names the effect, so the same effect told twice after a kill is one event.
@@ -138,8 +147,11 @@ def _entry(
     now: datetime,
     delivery: tuple[str, str] | None,
 ) -> Entry:
-    actions = tuple(translation.content(action) for action in decision.actions)
-    opened = [c for a, (_, c) in zip(decision.actions, actions, strict=True) if _opens(a)]
+    # An action that is done late, after a kill, still belongs to the instant of its decision.
+    stamp = {"decided": times.to_text(now)}
+    contents = [translation.content(action) for action in decision.actions]
+    actions = tuple((kind, content | stamp) for kind, content in contents)
+    opened = [c for a, (_, c) in zip(decision.actions, contents, strict=True) if _opens(a)]
     return Entry(
         trigger=type(event).__name__,
         event_time=now,
@@ -154,12 +166,12 @@ def _opens(action: decisions.Action) -> bool:
     return isinstance(action, OpenRetraining)
 
 
-def _order(loop_name: str, content: dict[str, Any], now: datetime) -> Order:
+def _order(loop_name: str, content: dict[str, Any], cutoff: datetime) -> Order:
     onset = content["onset"]
     return Order(
         loop=loop_name,
         number=content["number"],
-        cutoff=now,
+        cutoff=cutoff,
         cause="+".join(cause["kind"] for cause in content["causes"]),
         champion=content["champion"],
         onset=times.from_text(onset) if onset else None,

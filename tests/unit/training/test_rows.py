@@ -1,0 +1,103 @@
+"""Rows of a training window: what is used, what is set aside, what stops the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from driftloop.archive import Archive
+from driftloop.loop import LearningLoop
+from driftloop.training import rows
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.object_store import FileStore
+
+NOON = pd.Timestamp("2026-01-01T12:00:00Z").as_unit("us")
+DAY = pd.Timedelta(days=1)
+
+
+@pytest.fixture
+def sound(ads: LearningLoop) -> pd.DataFrame:
+    """As many sound rows as the ads' loop needs."""
+    count = ads.spec.training.min_rows * 2
+    frame = pd.DataFrame({"row_id": [f"r{i}" for i in range(count)], "event_time": NOON})
+    frame = frame.assign(weight=2.0, positives=1.0)
+    for entity in ads.spec.features.entities:
+        frame[entity] = "e"
+    for column in ads.spec.features.columns:
+        if column.origin == "request":
+            frame[column.name] = "c" if column.kind == "categorical" else (column.range[0] or 0.0)
+    return frame
+
+
+def test_sound_rows_are_all_used(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    good, bad = rows.validate(sound, ads)
+    assert (len(good), len(bad)) == (len(sound), 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("positives", -1.0), ("positives", 3.0), ("weight", 0.0),
+                          ("weight", float("nan")), ("positives", float("nan"))],
+)  # fmt: skip
+def test_a_bad_label_is_set_aside_with_its_reason(
+    sound: pd.DataFrame, ads: LearningLoop, column: str, value: float
+) -> None:
+    sound.loc[3, column] = value
+    good, bad = rows.validate(sound, ads)
+    assert list(bad["row_id"]) == ["r3"]
+    assert list(bad["reason"]) == ["label outside 0..weight"]
+    assert len(good) == len(sound) - 1
+
+
+def test_a_value_outside_its_range_is_set_aside(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    column = next(
+        c for c in ads.spec.features.columns if c.origin == "request" and c.range[0] is not None
+    )
+    sound.loc[3, column.name] = column.range[0] - 1
+    _, bad = rows.validate(sound, ads)
+    assert list(bad["reason"]) == [f"{column.name} below {column.range[0]}"]
+
+
+def test_too_many_bad_rows_stop_the_training(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    sound.loc[: len(sound) // 3, "positives"] = -1.0
+    with pytest.raises(InvalidInput, match="bad rows"):
+        rows.validate(sound, ads)
+
+
+def test_too_few_rows_stop_the_training(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    with pytest.raises(InvalidInput, match=r"at least \d+ rows"):
+        rows.validate(sound.iloc[:3], ads)
+
+
+def test_a_missing_column_is_named(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    name = ads.spec.features.entities[0]
+    with pytest.raises(InvalidInput, match=name):
+        rows.validate(sound.drop(columns=name), ads)
+
+
+def test_a_column_that_is_mostly_missing_is_named(sound: pd.DataFrame, ads: LearningLoop) -> None:
+    column = next(c for c in ads.spec.features.columns if c.origin == "request")
+    sound[column.name] = None
+    with pytest.raises(InvalidInput, match=column.name):
+        rows.validate(sound, ads)
+
+
+def test_a_quarantine_ends_before_its_end(sound: pd.DataFrame) -> None:
+    two = sound.iloc[:2].assign(event_time=[NOON, NOON + DAY])
+    assert list(rows.without(two, [(NOON, NOON + DAY)])["row_id"]) == ["r1"]
+    assert len(rows.without(two, [])) == 2
+
+
+def test_only_what_is_known_at_the_cut_off_is_ingested(ads: LearningLoop, tmp_path: Path) -> None:
+    archive = Archive(FileStore(tmp_path), ads.name)
+    asked = pd.DataFrame({"row_id": ["a", "b"], "event_time": NOON, "weight": 1.0})
+    known = [NOON + DAY, NOON + 2 * DAY]
+    outcomes = asked.drop(columns="weight").assign(positives=1.0, known_time=known, revision=0)
+    archive.put("requests", "2026-01-01", asked)
+    archive.put("outcomes", "2026-01-02", outcomes.iloc[:1])
+    archive.put("outcomes", "2026-01-03", outcomes.iloc[1:])
+    assert list(rows.ingest(archive, ads, NOON + DAY)["row_id"]) == ["a"]
+    assert list(rows.ingest(archive, ads, NOON + 2 * DAY)["row_id"]) == ["a", "b"]
+    with pytest.raises(InvalidInput, match="labelled rows"):
+        rows.ingest(archive, ads, NOON)
