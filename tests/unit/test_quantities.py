@@ -49,7 +49,19 @@ def test_a_formula_that_divides_by_zero_has_no_value() -> None:
 
 @pytest.mark.parametrize(
     "formula",
-    ["", "a +", "a.b", "f(a)", "a ** 9", "c", "'a' + a", "a if a else a", "\0", "(" * 500, "1e999j"],
+    [
+        "",
+        "a +",
+        "a.b",
+        "f(a)",
+        "a ** 9",
+        "c",
+        "'a' + a",
+        "a if a else a",
+        "\0",
+        "(" * 500,
+        "1e999j",
+    ],
 )
 def test_a_formula_is_no_code(formula: str) -> None:
     with pytest.raises(InvalidInput, match="objective.kpi.formula"):

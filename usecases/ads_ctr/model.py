@@ -57,9 +57,11 @@ def gradient_boosting(loop: LearningLoop) -> Pipeline:
             ("numeric", "passthrough", features.names("numeric")),
         ]
     )
+    # With sample weights each bin's edge is a weighted percentile: 255 take 8 s of 10.
     trees = HistGradientBoostingClassifier(
-        max_iter=40, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=200, random_state=SEED
-    )
+        max_iter=40, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=200, max_bins=63,
+        random_state=SEED,
+    )  # fmt: skip
     return Pipeline([("inputs", inputs), ("model", trees)])
 
 
