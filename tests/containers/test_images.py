@@ -13,11 +13,12 @@ import pytest
 
 from driftloop import usecase
 from driftloop.archive import Archive
-from driftloop.bundle import loading
+from driftloop.bundle import model_file
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.training import steps
 from driftloop.training.order import Order
 from driftloop.usecase import Span
+from driftloop_contracts import bundle
 from driftloop_contracts.object_store import FileStore
 
 pytestmark = pytest.mark.docker
@@ -76,9 +77,9 @@ def test_the_compiled_pipeline_makes_a_bundle_in_containers(
     )
     assert "VERDICT promote" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     verdict = json.loads(store.get(steps.verdict_key(order.loop, order.number)))
-    manifest = loading.fetch(store, order.loop, verdict["version"], tmp_path / "bundle")
+    manifest = bundle.fetch(store, order.loop, verdict["version"], tmp_path / "bundle")
     assert manifest.facts["retraining"] == order.name
-    assert loading.load_model(tmp_path / "bundle").predict_proba
+    assert model_file.load(tmp_path / "bundle" / bundle.MODEL).predict_proba
 
 
 def test_a_bad_order_fails_its_step_with_a_sentence(

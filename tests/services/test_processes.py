@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from instances import ROW
 
 from driftloop.laptop.children import Child
 from driftloop_contracts import event_types
@@ -25,17 +26,6 @@ from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.object_store import FileStore
 
 pytestmark = pytest.mark.slow
-
-ROW = {
-    "query_id": 1000,
-    "ad_id": 100,
-    "category": "boots",
-    "campaign": "brand",
-    "position": "1",
-    "device": "mobile",
-    "discount": 0.1,
-    "relevance": 0.5,
-}
 
 
 @contextmanager

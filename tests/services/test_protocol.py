@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from instances import ROW
 
 from driftloop.services.predictor.model import REQUEST_ID
 from driftloop.training import fit
@@ -17,16 +18,6 @@ from driftloop_contracts.inference import prediction_id
 pytestmark = pytest.mark.slow
 
 MODEL = "ads-ctr"
-ROW = {
-    "query_id": 1000,
-    "ad_id": 100,
-    "category": "boots",
-    "campaign": "brand",
-    "position": "1",
-    "device": "mobile",
-    "discount": 0.1,
-    "relevance": 0.5,
-}
 DATATYPES = {int: "INT64", float: "FP64", str: "BYTES"}
 
 
@@ -119,12 +110,14 @@ def test_served_values_are_what_the_offline_model_says(predictor: str, world) ->
     rows = world.rows.tail(50)
     answer = v1(predictor, {"instances": rows[names].to_dict("records")}).json()
     from driftloop.adapters.feast_repository import FeatureRepository
-    from driftloop.bundle.loading import load_model
+    from driftloop.bundle import model_file
+    from driftloop_contracts import bundle
 
     repository = FeatureRepository(world.case, world.folder / "feast")
     found = repository.online(rows[list(world.case.loop.spec.features.entities)])
     frame = rows[names].assign(**{name: found[name] for name in found})
-    expected = fit.predict(world.case, load_model(world.folder / "scratch-0"), frame)
+    model = model_file.load(world.folder / "scratch-0" / bundle.MODEL)
+    expected = fit.predict(world.case, model, frame)
     assert answer["predictions"] == expected.tolist()
 
 

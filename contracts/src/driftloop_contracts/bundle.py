@@ -1,4 +1,4 @@
-"""The bundle's manifest: every file with its SHA-256 digest, checked before anything loads."""
+"""The bundle: where it lies, its manifest, and the check before anything of it loads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from driftloop_contracts.errors import BundleRefused
+from driftloop_contracts.object_store import ObjectStore
 
 MANIFEST = "manifest.json"
 MODEL = "model.skops"
@@ -55,6 +56,37 @@ def content_digest(files: Mapping[str, bytes]) -> str:
     """
     lines = "".join(f"{name} {digest(files[name])}\n" for name in sorted(files))
     return digest(lines.encode())
+
+
+def key(loop: str, version: str, name: str = "") -> str:
+    """Return where a bundle's file lies in the object store.
+
+    >>> key("ads-ctr", "0001-1a2b3c4d", "manifest.json")
+    'bundles/ads-ctr/0001-1a2b3c4d/manifest.json'
+    """
+    return f"bundles/{loop}/{version}/{name}"
+
+
+def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Manifest:
+    """Copy the bundle into ``folder``, verify every byte and return its manifest.
+
+    Raise BundleRefused for a bundle that is absent, altered or another's.
+    """
+    prefix = key(loop, version)
+    names = [name.removeprefix(prefix) for name in store.list(prefix)]
+    if not names:
+        raise BundleRefused(f"There is no bundle {version} of loop {loop} in {store.uri}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if Path(name).name != name:
+            raise BundleRefused(f"Bundle {version} holds {name!r}, which is no plain file name.")
+        (folder / name).write_bytes(store.get(prefix + name))
+    manifest = verify(folder)
+    if (manifest.loop, manifest.version) != (loop, version):
+        raise BundleRefused(
+            f"The bundle at {prefix} says it is {manifest.loop} {manifest.version}."
+        )
+    return manifest
 
 
 def verify(folder: Path) -> Manifest:

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from drift_sidecar.category import text
 from driftloop_contracts import baseline as contract
+from driftloop_contracts import bundle
 from driftloop_contracts.baseline import Baseline
-from driftloop_contracts.bundle import BASELINE, REFERENCE, verify
+from driftloop_contracts.bundle import BASELINE, REFERENCE
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
 
@@ -36,24 +37,8 @@ class Reference:
 
 
 def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Reference:
-    """Copy the bundle into ``folder``, verify every byte and return its reference.
-
-    Raise BundleRefused for a bundle that is absent, altered, another's or not readable.
-    """
-    prefix = f"bundles/{loop}/{version}/"
-    names = [key.removeprefix(prefix) for key in store.list(prefix)]
-    if not names:
-        raise BundleRefused(f"There is no bundle {version} of loop {loop} in {store.uri}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        if Path(name).name != name:
-            raise BundleRefused(f"Bundle {version} holds {name!r}, which is no plain file name.")
-        (folder / name).write_bytes(store.get(prefix + name))
-    manifest = verify(folder)
-    if (manifest.loop, manifest.version) != (loop, version):
-        raise BundleRefused(
-            f"The bundle at {prefix} says it is {manifest.loop} {manifest.version}."
-        )
+    """Return the reference of a bundle, fetched into ``folder`` and verified."""
+    bundle.fetch(store, loop, version, folder)
     return read(folder, loop, version)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from driftloop.bundle import loading
 from driftloop_contracts import times
-from driftloop_contracts.bundle import MANIFEST, Manifest, content_digest, digest
+from driftloop_contracts.bundle import MANIFEST, Manifest, content_digest, digest, key
 from driftloop_contracts.object_store import ObjectStore
 
 
@@ -35,6 +34,6 @@ def write(
     digests = {name: digest(content) for name, content in files.items()}
     manifest = Manifest(loop_name, version, times.to_text(data_end), dict(facts), digests)
     for name, content in files.items():
-        store.put(loading.key(loop_name, version, name), content)
-    store.put(loading.key(loop_name, version, MANIFEST), manifest.to_json())
+        store.put(key(loop_name, version, name), content)
+    store.put(key(loop_name, version, MANIFEST), manifest.to_json())
     return manifest

@@ -21,15 +21,13 @@ import pandas as pd
 
 from driftloop import decisions
 from driftloop.archive import Archive
-from driftloop.bundle import loading
 from driftloop.evaluation import cohort, kpi
 from driftloop.laptop.serving import Serving
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
 from driftloop.usecase import UseCase
-from driftloop_contracts import event_types, times
-from driftloop_contracts.bundle import MANIFEST
+from driftloop_contracts import bundle, event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import RunFailed
 
@@ -224,7 +222,7 @@ class Replay:
     def first_estimator(self) -> str:
         """Return the estimator of the first bundle, which the comparison fits throughout."""
         version = self.served.version[self.served.version != ""][0]
-        key = loading.key(self.usecase.loop.name, str(version), MANIFEST)
+        key = bundle.key(self.usecase.loop.name, str(version), bundle.MANIFEST)
         return str(json.loads(self.archive.store.get(key))["facts"]["estimator"])
 
     def close(self) -> None:

@@ -162,9 +162,7 @@ def _store(uri: str) -> ObjectStore:
 
 
 def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> Path:
-    from driftloop.bundle import loading
-
-    loading.fetch(_store(store), case.loop.name, work.champion, scratch)
+    contract.fetch(_store(store), case.loop.name, work.champion, scratch)
     return scratch / contract.MODEL
 
 

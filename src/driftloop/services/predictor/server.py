@@ -16,11 +16,12 @@ from kserve.protocol.rest.server import RESTServer
 
 from driftloop import clock, usecase
 from driftloop.adapters.feast_repository import FeatureRepository
-from driftloop.bundle import loading
+from driftloop.bundle import model_file
 from driftloop.services import listener
 from driftloop.services.predictor.model import BundleModel
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
+from driftloop_contracts import bundle
 from driftloop_contracts.object_store import open_store
 
 DRAIN_SECONDS = 15.0
@@ -30,12 +31,12 @@ DRAIN_SECONDS = 15.0
 def load(settings: Settings) -> BundleModel:
     """Return the verified bundle's model; raise BundleRefused unless all of it verifies."""
     case = usecase.find(settings.usecase)
-    loading.fetch(open_store(settings.store), case.loop.name, settings.bundle, settings.scratch)
+    bundle.fetch(open_store(settings.store), case.loop.name, settings.bundle, settings.scratch)
     source = f"/driftloop/{case.loop.name}/predictor/{settings.pod_uid}"
     return BundleModel(
         case,
         settings.bundle,
-        loading.load_model(settings.scratch),
+        model_file.load(settings.scratch / bundle.MODEL),
         FeatureRepository(case, settings.feast),
         Recorder(settings.sidecar, source),
         pod_uid=settings.pod_uid,
