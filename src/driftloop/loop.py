@@ -73,7 +73,7 @@ class Data(Spec):
     a run stops.
     """
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=20)
     label_maturity: Duration
     freshness: Duration
     max_rejected: Share
@@ -101,7 +101,7 @@ class Column(Spec):
     kind: Literal["numeric", "categorical"]
     origin: str
     range: tuple[float | None, float | None] = (None, None)
-    max_missing: Share = 0.0
+    max_missing: Share = Field(default="0%", validate_default=True)
     monitored: bool = True
     min_effect: float | None = Field(default=None, gt=0, lt=1)
 
@@ -111,7 +111,7 @@ class Features(Spec):
 
     service: str
     entities: tuple[str, ...] = Field(min_length=1)
-    columns: tuple[Column, ...] = Field(min_length=1)
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=500)
 
     @field_validator("columns")
     @classmethod

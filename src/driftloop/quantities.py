@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 """Seconds in each unit of time that loop.yaml may use."""
@@ -75,10 +75,32 @@ def show_duration(duration: timedelta) -> str:
     return f"{seconds // UNITS[unit]}{unit}"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(show_duration)]
-Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(lambda s: f"{s * 100:g}%")]
+def _text(pattern: str, message: str) -> WithJsonSchema:
+    """Return the schema of a quantity: text of a bounded length, refused with ``message``."""
+    rule = {"rule": f"self.matches('^{pattern}$')", "message": message}
+    return WithJsonSchema({"type": "string", "maxLength": 32, "x-kubernetes-validations": [rule]})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(show_duration),
+    _text("[0-9]+[smhd]", "must be a duration with its unit (s, m, h, d) such as '90d'"),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    PlainSerializer(lambda share: f"{share * 100:g}%"),
+    _text(
+        "(100(\\\\.0+)?|[0-9]{1,2}(\\\\.[0-9]+)?)%",
+        "must be a percentage from '0%' to '100%' such as '2.5%'",
+    ),
+]
 PerTime = Annotated[
     Rate,
     BeforeValidator(parse_rate),
     PlainSerializer(lambda rate: f"{rate.events:g} per {show_duration(rate.period)}"),
+    _text(
+        "[0-9]+(\\\\.[0-9]+)? per [0-9]+[smhd]", "must be a count per duration such as '1 per 90d'"
+    ),
 ]

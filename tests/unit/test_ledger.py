@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.ledger import Conflict, Entry, Ledger
+from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
+from driftloop.ledger import Conflict, Entry
 from driftloop.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,7 +86,8 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC
 from pathlib import Path
-from driftloop.ledger import Entry, Ledger
+from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
+from driftloop.ledger import Entry
 from driftloop.state import State
 ledger = Ledger(Path(sys.argv[1]))
 entry = Entry("x", datetime(2026, 1, 1, tzinfo=UTC), ("why",), (("open", {"number": 1}),))

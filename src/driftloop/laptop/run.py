@@ -6,7 +6,7 @@ import json
 import os
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from driftloop import parquet
+from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.archive import Archive
 from driftloop.laptop import console as view
 from driftloop.laptop import environment, sink, summary
@@ -26,7 +27,6 @@ from driftloop.laptop.pipeline_process import PipelineProcess
 from driftloop.laptop.replay import Replay
 from driftloop.laptop.run_folder import RunFolder
 from driftloop.laptop.serving import Serving
-from driftloop.ledger import Ledger
 from driftloop.services.controller.controller import Controller, Outcome
 from driftloop.traffic import Traffic
 from driftloop.training.order import Order
@@ -79,7 +79,7 @@ class LaptopActuators:
     serving: Serving
     store: ObjectStore
 
-    def train(self, order: Order) -> Outcome:
+    def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome:
         """Run the pipeline while the next pair's processes import their libraries."""
         self.serving.stand_by()
         return self.pipeline.train(order, self.store)
@@ -147,7 +147,7 @@ def _assembled(
         serving = Serving(environ, python, folder.path, url, request.port)
         stack.callback(serving.close)
         serving.stand_by()
-        ledger = Ledger(folder / LEDGER)
+        ledger = SqliteLedger(folder / LEDGER)
         stack.callback(ledger.close)
         package = root / "pipelines" / "compiled" / "training.yaml"
         pipeline = PipelineProcess(package, folder / "pipelines", environ)

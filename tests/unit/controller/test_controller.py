@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from driftloop import decisions
-from driftloop.ledger import Ledger
+from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
 from driftloop.loop import LearningLoop
 from driftloop.services.controller.controller import Controller, Outcome
 from driftloop.training.order import Order
@@ -32,7 +33,7 @@ class World:
         self.promoted: list[str] = []
         self.fail_after: str = ""
 
-    def train(self, order: Order) -> Outcome:
+    def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome:
         if order.number not in self.trained:
             self.trained.append(order.number)
         self.cutoffs.add(order.cutoff)

@@ -6,7 +6,7 @@ every actuator must be safe to repeat: names are deterministic, promotion is ide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -38,8 +38,11 @@ class Outcome:
 class Actuators(Protocol):
     """What the controller can do to the world; every call may be repeated after a kill."""
 
-    def train(self, order: Order) -> Outcome:
-        """Run the training pipeline once for this order, or return how it ended before."""
+    def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome | None:
+        """Run the training pipeline once for this order, or return how it ended before.
+
+        None: it runs on its own, and ``Controller.ended`` is called when it has ended.
+        """
 
     def promote(self, version: str) -> None:
         """Move all traffic to the bundle; return when the old pair is drained."""
@@ -103,23 +106,29 @@ class Controller:
     def _do(self, seq: int, kind: str, content: dict[str, Any], now: datetime) -> None:
         decided = times.from_text(content.pop("decided"))
         getattr(self, f"_{kind}")(content, decided, now)
-        self.ledger.done(seq)
+        self.ledger.done(self.loop.name, seq)
 
     def _open(self, content: dict[str, Any], decided: datetime, now: datetime) -> None:
         order = _order(self.loop.name, content, decided)
         opened = {"retraining": order.name} | {k: content[k] for k in ("causes", "quarantine")}
         self._tell(event_types.RETRAINING_OPENED, order.name, opened, decided)
-        outcome = self.actuators.train(order)
-        self.ledger.close_retraining(order.name, outcome.verdict, outcome.version, outcome.reasons)
+        outcome = self.actuators.train(order, content["causes"])
+        if outcome is not None:
+            self.ended(order.number, outcome, now)
+
+    def ended(self, number: int, outcome: Outcome, now: datetime) -> None:
+        """Take how Retraining ``number`` ended; a second call changes nothing."""
+        name = f"{self.loop.name}-{number}"
+        self.ledger.close_retraining(name, outcome.verdict, outcome.version, outcome.reasons)
         ended = {
-            "retraining": order.name,
+            "retraining": name,
             "verdict": outcome.verdict,
             "version": outcome.version,
             "reasons": list(outcome.reasons),
         }
-        self._tell(event_types.RETRAINING_ENDED, order.name, ended, now)
+        self._tell(event_types.RETRAINING_ENDED, name, ended, now)
         data_end = outcome.data_end
-        self.decide(RetrainingEnded(order.number, outcome.verdict, outcome.version, data_end), now)
+        self.decide(RetrainingEnded(number, outcome.verdict, outcome.version, data_end), now)
 
     def _promote(self, content: dict[str, Any], _: datetime, now: datetime) -> None:
         self.actuators.promote(content["version"])

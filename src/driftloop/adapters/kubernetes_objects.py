@@ -1,0 +1,112 @@
+"""Objects of the API server as plain JSON, by kind, namespace and name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.rest import ApiException
+
+Object = dict[str, Any]
+
+FIELD_MANAGER = "driftloop-controller"
+PATHS = {
+    "LearningLoop": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/learningloops",
+    "Retraining": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/retrainings",
+    "LoopEvent": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/loopevents",
+    "InferenceService": "apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices",
+    "ServingRuntime": "apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes",
+    "PodDisruptionBudget": "apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
+    "Event": "api/v1/namespaces/{namespace}/events",
+    "TokenReview": "apis/authentication.k8s.io/v1/tokenreviews",
+}
+"""Where each kind that Driftloop touches lies; no discovery, so no right to discover is needed."""
+
+
+class Absent(KeyError):
+    """There is no such object."""
+
+
+class Stale(Exception):
+    """The object changed since it was read, or exists already: read it again."""
+
+
+class Objects:
+    """The API server; reads and writes say nothing of what was there before them."""
+
+    def __init__(self, api: client.ApiClient | None = None) -> None:
+        self._api = api or _connected()
+
+    def get(self, kind: str, namespace: str, name: str) -> Object:
+        """Return the object; raise Absent."""
+        return self._call("GET", _path(kind, namespace, name))
+
+    def list(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
+        """Return the objects with these labels."""
+        query = [("labelSelector", selector)] if selector else []
+        items: list[Object] = self._call("GET", _path(kind, namespace), query=query)["items"]
+        return items
+
+    def create(self, kind: str, namespace: str, content: Object) -> Object:
+        """Create the object; raise Stale where one of its name exists."""
+        return self._call("POST", _path(kind, namespace), content)
+
+    def replace_status(self, kind: str, namespace: str, content: Object) -> Object:
+        """Write the status of exactly the version in ``content``; raise Stale, Absent."""
+        path = _path(kind, namespace, content["metadata"]["name"])
+        return self._call("PUT", f"{path}/status", content)
+
+    def apply(self, kind: str, namespace: str, content: Object) -> Object:
+        """Make the fields in ``content`` so (server-side apply); other fields stay."""
+        path = _path(kind, namespace, content["metadata"]["name"])
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        return self._call("PATCH", path, content, query, "application/apply-patch+yaml")
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete the object; one that is absent is as good as deleted."""
+        with suppress(Absent):
+            self._call("DELETE", _path(kind, namespace, name))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        content_type: str = "application/json",
+    ) -> Object:
+        try:
+            found: Object = self._api.call_api(
+                path,
+                method,
+                query_params=list(query),
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                response_type="object",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                _request_timeout=(5, 30),
+            )
+            return found
+        except ApiException as error:
+            if error.status == 404:
+                raise Absent(path) from None
+            if error.status == 409:
+                raise Stale(path) from None
+            raise
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    folder = "/" + PATHS[kind].format(namespace=namespace)
+    return f"{folder}/{name}" if name else folder
+
+
+def _connected() -> client.ApiClient:
+    """Return a client of the cluster this runs in, else of the kubeconfig's."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        config.load_kube_config()
+    return client.ApiClient()

@@ -1,0 +1,190 @@
+"""Serving objects: a loop's ServingRuntime, InferenceService and disruption budget.
+
+KServe's Standard mode. One pod is one bundle: predictor and drift sidecar read the version from
+the pod's annotation, so a new bundle is a new pod template: the Deployment brings the new pod up
+beside the old one, waits until it is ready, then drains the old one.
+
+Source: KServe 0.21, ServingRuntime v1alpha1 and InferenceService v1beta1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from driftloop.loop import LearningLoop
+
+Manifest = dict[str, Any]
+
+BUNDLE = "driftloop.io/bundle"
+"""Annotation of a pod: the version it serves."""
+LOOP = "driftloop.io/loop"
+"""Label of everything a loop owns."""
+PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
+DRAIN_SECONDS = 60
+"""Time a pod has to finish what is in flight and to hand its last records over."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where the loops of this installation run and keep their data.
+
+    ``image`` is used where a loop names none; ``credentials``: the Secret with the object
+    store's and the online store's keys; ``sink``: where sidecars send their events.
+    """
+
+    image: str
+    sidecar_image: str
+    store: str
+    sink: str
+    online_store: str = ""
+    credentials: str = "driftloop-credentials"
+    service_account: str = "driftloop-predictor"
+    replicas: tuple[int, int] = (1, 3)
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+def objects(loop: LearningLoop, version: str, platform: Platform) -> list[Manifest]:
+    """Return what serves bundle ``version`` of ``loop``, in the order to apply it."""
+    return [
+        serving_runtime(loop, platform),
+        inference_service(loop, version, platform),
+        disruption_budget(loop),
+    ]
+
+
+def serving_runtime(loop: LearningLoop, platform: Platform) -> Manifest:
+    """Return the loop's runtime: predictor and drift sidecar in one pod."""
+    spec = {
+        "supportedModelFormats": [{"name": "driftloop", "version": "1"}],
+        "protocolVersions": ["v1", "v2"],
+        "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
+        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}],
+    }
+    return _object("serving.kserve.io/v1alpha1", "ServingRuntime", loop, spec)
+
+
+def inference_service(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
+    """Return the loop's InferenceService serving ``version``."""
+    least, most = platform.replicas
+    predictor = {
+        "annotations": {BUNDLE: version},
+        "labels": {LOOP: loop.name},
+        "minReplicas": least,
+        "maxReplicas": most,
+        "scaleMetric": "cpu",
+        "scaleTarget": 70,
+        "serviceAccountName": platform.service_account,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS,
+        "deploymentStrategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "model": {"modelFormat": {"name": "driftloop"}, "runtime": loop.name},
+    }
+    found = _object("serving.kserve.io/v1beta1", "InferenceService", loop, {"predictor": predictor})
+    # KServe's shipped default is still Knative, so Standard is always said.
+    found["metadata"]["annotations"] = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "hpa",
+    }
+    return found
+
+
+def disruption_budget(loop: LearningLoop) -> Manifest:
+    """Return the budget that lets a node drain take one predictor at a time."""
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": {LOOP: loop.name}}}
+    return _object("policy/v1", "PodDisruptionBudget", loop, spec)
+
+
+def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
+    environ = {
+        "DRIFTLOOP_USECASE": loop.name,
+        "DRIFTLOOP_PORT": str(PREDICTOR_PORT),
+        "DRIFTLOOP_SIDECAR": f"http://127.0.0.1:{SIDECAR_PORT}/",
+        "DRIFTLOOP_FEAST": "/scratch/feast",
+        "DRIFTLOOP_SCRATCH": "/scratch/predictor",
+        "DRIFTLOOP_ONLINE_STORE": platform.online_store,
+        "PYTHONOPTIMIZE": "1",
+    }
+    container = _container(
+        "kserve-container",
+        loop.spec.image or platform.image,
+        "driftloop.services.predictor",
+        environ,
+        platform,
+    )
+    ready = {"path": f"/v2/models/{loop.name}/ready", "port": PREDICTOR_PORT}
+    return container | {
+        "ports": [{"name": "http1", "containerPort": PREDICTOR_PORT, "protocol": "TCP"}],
+        "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
+        "resources": _resources("250m", "1", "512Mi", "1Gi"),
+    }
+
+
+def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
+    environ = {
+        "DRIFTLOOP_LOOP": loop.name,
+        "DRIFTLOOP_PORT": str(SIDECAR_PORT),
+        "DRIFTLOOP_SINK": platform.sink,
+        "DRIFTLOOP_SCRATCH": "/scratch/sidecar",
+    }
+    image = platform.sidecar_image
+    container = _container("drift-sidecar", image, "drift_sidecar", environ, platform)
+    ready = {"path": "/readyz", "port": SIDECAR_PORT}
+    return container | {
+        "ports": [{"name": "drift", "containerPort": SIDECAR_PORT, "protocol": "TCP"}],
+        "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
+        "resources": _resources("100m", "1", "384Mi", "768Mi"),
+    }
+
+
+def _container(
+    name: str, image: str, module: str, environ: dict[str, str], platform: Platform
+) -> Manifest:
+    """Return what both containers share: command, identity, settings and confinement."""
+    shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"}
+    settings = platform.environ | shared | environ
+    told = [
+        _from_pod("DRIFTLOOP_BUNDLE", f"metadata.annotations['{BUNDLE}']"),
+        _from_pod("POD_UID", "metadata.uid"),
+    ]
+    return {
+        "name": name,
+        "image": image,
+        "command": ["python", "-m", module],
+        "env": [{"name": key, "value": value} for key, value in settings.items()] + told,
+        "envFrom": [{"secretRef": {"name": platform.credentials, "optional": True}}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _from_pod(name: str, path: str) -> Manifest:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _resources(cpu: str, cpu_limit: str, memory: str, memory_limit: str) -> Manifest:
+    return {
+        "requests": {"cpu": cpu, "memory": memory},
+        "limits": {"cpu": cpu_limit, "memory": memory_limit},
+    }
+
+
+def _object(version: str, kind: str, loop: LearningLoop, spec: Manifest) -> Manifest:
+    metadata = {
+        "name": loop.name,
+        "namespace": loop.metadata.namespace,
+        "labels": {LOOP: loop.name, "app.kubernetes.io/managed-by": "driftloop"},
+    }
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}

@@ -1,0 +1,75 @@
+"""What a loop is rendered to: one bundle a pod, confined, and no request lost in a change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from driftloop.loop import LearningLoop
+from driftloop.resources import serving
+from driftloop.resources.serving import Platform
+
+PLATFORM = Platform(
+    "driftloop/platform@sha256:1", "driftloop/sidecar@sha256:2", "s3://b", "http://c"
+)
+
+
+def containers(ads: LearningLoop) -> dict[str, dict[str, Any]]:
+    found = serving.serving_runtime(ads, PLATFORM)["spec"]["containers"]
+    return {container["name"]: container for container in found}
+
+
+def environ(container: dict[str, Any]) -> dict[str, Any]:
+    return {e["name"]: e["value"] if "value" in e else e["valueFrom"] for e in container["env"]}
+
+
+def test_both_containers_read_the_bundle_from_their_pod(ads: LearningLoop) -> None:
+    service = serving.inference_service(ads, "0001-abc", PLATFORM)
+    assert service["spec"]["predictor"]["annotations"] == {serving.BUNDLE: "0001-abc"}
+    path = {"fieldRef": {"fieldPath": f"metadata.annotations['{serving.BUNDLE}']"}}
+    for container in containers(ads).values():
+        assert environ(container)["DRIFTLOOP_BUNDLE"] == path
+
+
+def test_only_the_pod_template_differs_between_two_bundles(ads: LearningLoop) -> None:
+    first, second = (serving.objects(ads, version, PLATFORM) for version in ("1-a", "2-b"))
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, False, True]
+
+
+def test_a_new_bundle_comes_up_beside_the_old_one(ads: LearningLoop) -> None:
+    predictor = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+    assert predictor["deploymentStrategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert predictor["terminationGracePeriodSeconds"] >= 20
+
+
+def test_a_pod_is_ready_when_bundle_and_reference_are(ads: LearningLoop) -> None:
+    probes = {n: c["readinessProbe"]["httpGet"]["path"] for n, c in containers(ads).items()}
+    assert probes == {"kserve-container": "/v2/models/ads-ctr/ready", "drift-sidecar": "/readyz"}
+
+
+@pytest.mark.parametrize("name", ["kserve-container", "drift-sidecar"])
+def test_containers_keep_the_restricted_profile(ads: LearningLoop, name: str) -> None:
+    container = containers(ads)[name]
+    confined = container["securityContext"]
+    assert confined["readOnlyRootFilesystem"]
+    assert not confined["allowPrivilegeEscalation"]
+    assert confined["capabilities"] == {"drop": ["ALL"]}
+    assert {"requests", "limits"} <= set(container["resources"])
+    pod = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]["securityContext"]
+    assert pod["runAsNonRoot"]
+
+
+def test_keys_come_from_a_secret_and_never_stand_in_the_object(ads: LearningLoop) -> None:
+    for container in containers(ads).values():
+        assert container["envFrom"] == [
+            {"secretRef": {"name": "driftloop-credentials", "optional": True}}
+        ]
+        assert not [name for name in environ(container) if name.startswith("AWS_")]
+
+
+def test_a_loop_may_name_its_own_image(ads: LearningLoop) -> None:
+    spec = ads.spec.model_copy(update={"image": "team/ads@sha256:3"})
+    own = containers(ads.model_copy(update={"spec": spec}))
+    assert own["kserve-container"]["image"] == "team/ads@sha256:3"
+    assert own["drift-sidecar"]["image"] == PLATFORM.sidecar_image
