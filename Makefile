@@ -12,7 +12,7 @@ MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 IMAGE ?= driftloop/platform:latest
 BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-s3 test-containers lint pipelines image benchmark clean
+.PHONY: help install run test test-s3 test-containers test-cluster lint pipelines crds image benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -32,6 +32,10 @@ test-s3: install .tools/bin/minio ## check the object store on a real MinIO serv
 test-containers: install ## run the compiled pipeline in containers (needs a Docker engine)
 	tests/containers/run.sh
 
+test-cluster: install ## check resources and controller on a real API server (needs Go; 10 min once)
+	tests/cluster/cluster.sh build
+	$(PYTHON) -m pytest -m cluster tests/cluster
+
 lint: install ## ruff, mypy and the import contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -41,6 +45,9 @@ lint: install ## ruff, mypy and the import contracts
 
 pipelines: install ## compile pipelines/*.py to pipelines/compiled/ (IMAGE= sets the steps' image)
 	DRIFTLOOP_IMAGE=$(IMAGE) $(PYTHON) -m pipelines
+
+crds: install ## write manifests/crds/ from the models
+	$(PYTHON) -m driftloop.resources manifests/crds
 
 image: ## build the images driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=)
 	docker build --network=host $(BUILD_ARGS) --target platform -t $(IMAGE) .

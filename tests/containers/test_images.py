@@ -15,7 +15,7 @@ from driftloop import usecase
 from driftloop.archive import Archive
 from driftloop.bundle import model_file
 from driftloop.laptop.unfolding import Unfolding
-from driftloop.training import steps
+from driftloop.training import outcome
 from driftloop.training.order import Order
 from driftloop.usecase import Span
 from driftloop_contracts import bundle
@@ -76,7 +76,7 @@ def test_the_compiled_pipeline_makes_a_bundle_in_containers(
         [*command, json.dumps(arguments)], capture_output=True, text=True, env=os.environ
     )
     assert "VERDICT promote" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
-    verdict = json.loads(store.get(steps.verdict_key(order.loop, order.number)))
+    verdict = json.loads(store.get(outcome.key(order.loop, order.name)))
     manifest = bundle.fetch(store, order.loop, verdict["version"], tmp_path / "bundle")
     assert manifest.facts["retraining"] == order.name
     assert model_file.load(tmp_path / "bundle" / bundle.MODEL).predict_proba

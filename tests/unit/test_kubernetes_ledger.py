@@ -114,3 +114,14 @@ def test_only_so_many_events_are_remembered(
     for number in range(5):
         assert ledger.take("s", str(number))
     assert [ledger.delivered("s", str(n)) for n in range(5)] == [False, False, True, True, True]
+
+
+def test_a_changed_spec_is_observed_once(ledger: KubernetesLedger, server: Server) -> None:
+    ledger.record("ads-ctr", 0, State(champion="0001-a"), entry())
+    server.stored["metadata"]["generation"] = 2
+    ledger.observe(START)
+    written = copy.deepcopy(server.stored)
+    assert written["status"]["observedGeneration"] == 2
+    assert {c["observedGeneration"] for c in written["status"]["conditions"]} == {2}
+    ledger.observe(START)
+    assert server.stored == written

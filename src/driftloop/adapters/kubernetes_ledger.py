@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
@@ -81,15 +82,10 @@ class KubernetesLedger:
             ledger["taken"] = [*ledger["taken"], name][-TAKEN:]
         _append(ledger, entry)
         ledger |= {"generation": generation + 1, "state": state.model_dump(mode="json")}
-        status = found["status"] | standing.of(state) | {"ledger": ledger}
+        status = found["status"] | _stands(found, state, entry.event_time) | {"ledger": ledger}
         if entry.reasons:
             status["decisions"] = [*status.get("decisions", []), _decision(entry)][-DECISIONS:]
-        try:
-            self._objects.replace_status(
-                "LearningLoop", self._namespace, found | {"status": status}
-            )
-        except Stale as error:
-            raise Conflict(f"{loop} changed") from error
+        self._write(found | {"status": status})
 
     def owed(self, loop: str) -> list[Owed]:
         """Return the actions not yet done, in order."""
@@ -131,6 +127,20 @@ class KubernetesLedger:
         """Return the latest recorded decisions that had a reason, in order."""
         return list(self._read()["status"].get("decisions", []))
 
+    def observe(self, now: datetime) -> None:
+        """Say in the status that the spec as it is now was seen; raise Conflict if it moved on."""
+        found = self._read()
+        if found["status"].get("observedGeneration") == found["metadata"].get("generation", 1):
+            return
+        state = State.model_validate(_ledger(found)["state"])
+        self._write(found | {"status": found["status"] | _stands(found, state, now)})
+
+    def _write(self, content: Object) -> None:
+        try:
+            self._objects.replace_status("LearningLoop", self._namespace, content)
+        except Stale as error:
+            raise Conflict(f"{self._loop} changed") from error
+
     def _read(self) -> Object:
         found = self._objects.get("LearningLoop", self._namespace, self._loop)
         return found | {"status": found.get("status") or {}}
@@ -149,6 +159,10 @@ class KubernetesLedger:
             except Stale:
                 continue
         raise Conflict(f"{self._loop} changed {ATTEMPTS} times during one write")
+
+
+def _stands(found: Object, state: State, now: datetime) -> Object:
+    return standing.of(state, found["status"], now, int(found["metadata"].get("generation", 1)))
 
 
 def _ledger(found: Object) -> Object:

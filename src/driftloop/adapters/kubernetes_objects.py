@@ -9,6 +9,8 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.rest import ApiException
 
+from driftloop.adapters.unavailable import answering
+
 Object = dict[str, Any]
 
 FIELD_MANAGER = "driftloop-controller"
@@ -34,7 +36,7 @@ class Stale(Exception):
 
 
 class Objects:
-    """The API server; reads and writes say nothing of what was there before them."""
+    """The API server; every call may raise Unavailable."""
 
     def __init__(self, api: client.ApiClient | None = None) -> None:
         self._api = api or _connected()
@@ -43,8 +45,8 @@ class Objects:
         """Return the object; raise Absent."""
         return self._call("GET", _path(kind, namespace, name))
 
-    def list(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
-        """Return the objects with these labels."""
+    def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Object]:
+        """Return the objects with these labels (namespace '': of all namespaces)."""
         query = [("labelSelector", selector)] if selector else []
         items: list[Object] = self._call("GET", _path(kind, namespace), query=query)["items"]
         return items
@@ -69,6 +71,16 @@ class Objects:
         with suppress(Absent):
             self._call("DELETE", _path(kind, namespace, name))
 
+    def kinds(self, group: str, version: str) -> set[str]:
+        """Return the kinds of a group that the API server lists, none while it starts."""
+        groups = {found["name"] for found in self._call("GET", "/apis")["groups"]}
+        if group not in groups:
+            return set()
+        with suppress(Absent):
+            listed = self._call("GET", f"/apis/{group}/{version}")["resources"]
+            return {resource["kind"] for resource in listed}
+        return set()
+
     def _call(
         self,
         method: str,
@@ -77,29 +89,31 @@ class Objects:
         query: Sequence[tuple[str, str]] = (),
         content_type: str = "application/json",
     ) -> Object:
-        try:
-            found: Object = self._api.call_api(
-                path,
-                method,
-                query_params=list(query),
-                header_params={"Accept": "application/json", "Content-Type": content_type},
-                body=body,
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _request_timeout=(5, 30),
-            )
-            return found
-        except ApiException as error:
-            if error.status == 404:
-                raise Absent(path) from None
-            if error.status == 409:
-                raise Stale(path) from None
-            raise
+        with answering("The API server", ApiException):
+            try:
+                found: Object = self._api.call_api(
+                    path,
+                    method,
+                    query_params=list(query),
+                    header_params={"Accept": "application/json", "Content-Type": content_type},
+                    body=body,
+                    response_type="object",
+                    auth_settings=["BearerToken"],
+                    _return_http_data_only=True,
+                    _request_timeout=(5, 30),
+                )
+            except ApiException as error:
+                if error.status == 404:
+                    raise Absent(path) from None
+                if error.status == 409:
+                    raise Stale(path) from None
+                raise
+        return found
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
-    folder = "/" + PATHS[kind].format(namespace=namespace)
+    path = PATHS[kind] if namespace else PATHS[kind].replace("namespaces/{namespace}/", "")
+    folder = "/" + path.format(namespace=namespace)
     return f"{folder}/{name}" if name else folder
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
 
-from driftloop.services.controller.controller import Outcome
-from driftloop.training import steps
+from driftloop.training import outcome
 from driftloop.training.order import Order
-from driftloop_contracts import times
+from driftloop.training.outcome import Outcome
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import ObjectStore
 
@@ -34,15 +31,15 @@ class PipelineProcess:
 
     def train(self, order: Order, store: ObjectStore) -> Outcome:
         """Return how the pipeline ended for ``order``; a verdict left earlier is taken as it is."""
-        key = steps.verdict_key(order.loop, order.number)
+        key = outcome.key(order.loop, order.name)
         try:
-            return read_verdict(store.get(key))
+            return outcome.read(store.get(key))
         except KeyError:
             pass
         log = self.folder / f"{order.name}.log"
         if self._run(order, store.uri, log) != 0:
             return Outcome("failed", "", None, (_sentence(log),))
-        return read_verdict(store.get(key))
+        return outcome.read(store.get(key))
 
     def _run(self, order: Order, store: str, log: Path) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +67,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     if process.stdin:
         process.stdin.close()
-
-
-def read_verdict(content: bytes) -> Outcome:
-    """Return the outcome that the gate wrote."""
-    record = json.loads(content)
-    data_end: datetime = times.from_text(record["data_end"])
-    return Outcome(record["verdict"], record["version"], data_end, tuple(record["reasons"]))
 
 
 def _sentence(log: Path) -> str:

@@ -27,9 +27,10 @@ from driftloop.laptop.pipeline_process import PipelineProcess
 from driftloop.laptop.replay import Replay
 from driftloop.laptop.run_folder import RunFolder
 from driftloop.laptop.serving import Serving
-from driftloop.services.controller.controller import Controller, Outcome
+from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
 from driftloop.training.order import Order
+from driftloop.training.outcome import Outcome
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import times
 from driftloop_contracts.cloudevent import CloudEvent

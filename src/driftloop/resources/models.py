@@ -55,7 +55,7 @@ class RetrainingSpec(Spec):
 class RetrainingStatus(Spec):
     """How far it is; ``verdict``: promote, hold, reject or failed, with its ``reasons``."""
 
-    phase: Literal["Pending", "Running", "Ended"] = "Pending"
+    phase: Literal["Pending", "Starting", "Running", "Ended"] = "Pending"
     verdict: str = ""
     version: str = ""
     reasons: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class LoopEventSpec(Spec):
 class LoopEventStatus(Spec):
     """What became of it; ``refused`` says why it led to nothing."""
 
-    taken: bool = False
+    taken: bool | None = None
     refused: str = ""
 
 

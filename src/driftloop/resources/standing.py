@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from driftloop.resources import conditions
+from driftloop.resources.conditions import Condition
 from driftloop.state import State
 from driftloop_contracts import times
 
 
-def of(state: State) -> dict[str, Any]:
-    """Return the part of the status that follows from ``state`` alone.
+def of(state: State, known: dict[str, Any], now: datetime, generation: int) -> dict[str, Any]:
+    """Return the part of the status that follows from ``state``; ``known`` is the status so far.
 
-    >>> of(State())["stage"]
+    >>> of(State(), {}, datetime.fromisoformat("2026-01-01T00:00:00Z"), 1)["stage"]
     'Scoped'
     """
+    before = known.get("conditions", [])
     standing: dict[str, Any] = {
         "stage": _stage(state),
         "champion": state.champion,
         "candidate": f"{state.number}" if state.running else "",
         "drift": _drift(state),
+        "conditions": conditions.merged(before, _conditions(state), now, generation),
+        "observedGeneration": generation,
     }
     if state.started:
         standing["lastRetraining"] = times.to_text(state.started[-1])
@@ -36,3 +42,13 @@ def _drift(state: State) -> str:
         return f"broken: {', '.join(state.faults)}"
     waiting = [cause.kind for cause in state.waiting]
     return f"waiting: {', '.join(waiting)}" if waiting else "none"
+
+
+def _conditions(state: State) -> list[Condition]:
+    running = f"Retraining {state.number} runs." if state.running else ""
+    broken = f"Broken upstream: {', '.join(state.faults)}." if state.faults else ""
+    return [
+        Condition("Promoted", bool(state.champion), "Champion" if state.champion else "NoBundle"),
+        Condition("Retraining", bool(state.running), "Running" if running else "Idle", running),
+        Condition("DataSound", not state.faults, "Broken" if broken else "Sound", broken),
+    ]

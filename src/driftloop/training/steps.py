@@ -18,6 +18,7 @@ import pandas as pd
 from driftloop import clock, parquet, usecase
 from driftloop.archive import Archive
 from driftloop.training import order as orders
+from driftloop.training import outcome
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.usecase import UseCase
@@ -139,17 +140,8 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
         "difference": list(judged.difference) if judged.difference else None,
         **bundle,
     }
-    _store(store).put(verdict_key(case.loop.name, work.number), json.dumps(record).encode())
+    _store(store).put(outcome.key(case.loop.name, work.name), json.dumps(record).encode())
     return judged.verdict
-
-
-def verdict_key(loop_name: str, number: int) -> str:
-    """Return where the gate of a Retraining leaves its verdict.
-
-    >>> verdict_key("ads-ctr", 3)
-    'retrainings/ads-ctr/ads-ctr-3/verdict.json'
-    """
-    return f"retrainings/{loop_name}/{loop_name}-{number}/verdict.json"
 
 
 def _open(loop: str, order: str) -> tuple[UseCase, Order]:

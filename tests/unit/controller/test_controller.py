@@ -14,8 +14,9 @@ import pytest
 from driftloop import decisions
 from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
 from driftloop.loop import LearningLoop
-from driftloop.services.controller.controller import Controller, Outcome
+from driftloop.services.controller.controller import Controller
 from driftloop.training.order import Order
+from driftloop.training.outcome import Outcome
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput

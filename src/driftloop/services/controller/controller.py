@@ -7,7 +7,6 @@ every actuator must be safe to repeat: names are deterministic, promotion is ide
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,22 +16,13 @@ from driftloop.ledger import Conflict, Entry, Ledger
 from driftloop.loop import LearningLoop
 from driftloop.services.controller import translation
 from driftloop.training.order import Order
+from driftloop.training.outcome import Outcome
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 
 Emit = Callable[[CloudEvent], None]
 ATTEMPTS = 10
 """Tries at recording a decision while others decide on the same loop."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training pipeline ended: verdict (promote, hold, reject, failed) and why."""
-
-    verdict: str
-    version: str
-    data_end: datetime | None
-    reasons: tuple[str, ...]
 
 
 class Actuators(Protocol):

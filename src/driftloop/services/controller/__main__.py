@@ -1,0 +1,49 @@
+"""``python -m driftloop.services.controller``: the controller on Kubernetes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from driftloop.services.controller import settings as configuration
+from driftloop.services.controller.settings import Settings
+from driftloop_contracts.errors import DriftloopError
+
+
+def main() -> int:
+    """Watch until told to stop; return 2 when the settings are refused."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings = configuration.from_env(os.environ)
+    except DriftloopError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    from driftloop.services.controller import operator
+
+    operator.run(assembled(settings), settings)
+    return 0
+
+
+def assembled(settings: Settings) -> Any:
+    """Return the cluster that ``settings`` describe, its clients connected."""
+    from driftloop.adapters import kfp_runs
+    from driftloop.adapters.kubernetes_objects import Objects
+    from driftloop.services.controller.cluster import Cluster
+    from driftloop_contracts.object_store import open_store
+
+    objects = Objects()
+    token = Path(settings.kfp_token).read_text().strip() if settings.kfp_token else None
+    runs = kfp_runs.connected(
+        settings.kfp, token, settings.package, namespace=settings.kfp_namespace
+    )
+    store = open_store(settings.platform.store)
+    return Cluster(objects, runs, store, settings.platform)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""One loop on Kubernetes: its objects read, decided on, and made so.
+
+Every call may run twice, in two replicas, or after a kill: names are deterministic, the ledger is
+written by compare-and-set, and what serves is applied from the ledger's champion, not from what
+happened last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from driftloop import decisions
+from driftloop import loop as loops
+from driftloop.adapters.kubernetes_ledger import KubernetesLedger
+from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
+from driftloop.loop import LearningLoop
+from driftloop.resources import retraining as retrainings
+from driftloop.resources import serving
+from driftloop.services.controller.cluster import Cluster
+from driftloop.services.controller.controller import Controller
+from driftloop.services.controller.pipeline_run import PipelineRun
+from driftloop.training.order import Order
+from driftloop.training.outcome import Outcome
+from driftloop_contracts import cloudevent
+from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.errors import InvalidInput
+
+
+class ClusterLoop:
+    """One LearningLoop in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self.resource = cluster.objects.get("LearningLoop", namespace, name)
+        self.loop = parsed(self.resource)
+        self.ledger = KubernetesLedger(cluster.objects, namespace, name)
+        self.controller = Controller(
+            self.loop, self.ledger, self, lambda event: cluster.tell(event, self.resource)
+        )
+
+    def turn(self, now: datetime) -> None:
+        """Look at the clock, do what is owed, and make what serves what should serve."""
+        if self.loop.spec.paused:
+            return
+        state, generation = self.ledger.state(self.loop.name)
+        if state.running:
+            self._follow(state.running, now)
+        self.controller.decide(decisions.Ticked() if generation else decisions.Started(), now)
+        self.controller.settle(now)
+        self.ledger.observe(now)
+        self.serve()
+
+    def receive(self, event: CloudEvent, now: datetime) -> None:
+        """Take an event once."""
+        self.controller.receive(event, now)
+
+    def serve(self) -> None:
+        """Apply what serves the champion, or the version that spec.pin names."""
+        state, _ = self.ledger.state(self.loop.name)
+        version = self.loop.spec.pin or state.champion
+        if version:
+            for content in serving.objects(self.loop, version, self.cluster.platform):
+                self.cluster.objects.apply(content["kind"], self.namespace, self._owned(content))
+
+    def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome | None:
+        """Create the Retraining; its own handler starts the run and tells how it ended."""
+        content = self._owned(retrainings.content(order, causes))
+        with suppress(Stale):
+            self.cluster.objects.create("Retraining", self.namespace, content)
+        return None
+
+    def promote(self, version: str) -> None:
+        """Apply what serves the champion; the ledger already says who that is."""
+        self.serve()
+
+    def drive(self, retraining: Object, now: datetime) -> None:
+        """Bring one Retraining further: start its run, look at it, take how it ended."""
+        if self.loop.spec.paused:
+            return
+        ended = PipelineRun(self.cluster, self.loop, retraining).progress(now)
+        number = int(retraining["spec"]["number"])
+        state, _ = self.ledger.state(self.loop.name)
+        if ended is not None and state.running == number:
+            self.controller.ended(number, ended, now)
+
+    def _follow(self, number: int, now: datetime) -> None:
+        """Drive the running Retraining; one that a person deleted has failed."""
+        name = f"{self.loop.name}-{number}"
+        if any(kind == "open" for _, kind, _ in self.ledger.owed(self.loop.name)):
+            return  # it is still to be created
+        try:
+            self.drive(self.cluster.objects.get("Retraining", self.namespace, name), now)
+        except Absent:
+            gone = Outcome("failed", "", None, (f"Retraining {name} was deleted.",))
+            self.controller.ended(number, gone, now)
+
+    def _owned(self, content: Object) -> Object:
+        """Return ``content`` owned by the loop, so that it is deleted with it."""
+        owner = {
+            "apiVersion": "driftloop.io/v1alpha1",
+            "kind": "LearningLoop",
+            "name": self.loop.name,
+            "uid": self.resource["metadata"]["uid"],
+            "controller": True,
+        }
+        metadata = content["metadata"] | {"namespace": self.namespace, "ownerReferences": [owner]}
+        return content | {"metadata": metadata}
+
+
+def parsed(resource: Object) -> LearningLoop:
+    """Return the LearningLoop of an API object; raise InvalidInput for one that breaks a rule."""
+    metadata = {key: resource["metadata"][key] for key in ("name", "namespace")}
+    content = {key: resource[key] for key in ("apiVersion", "kind", "spec")}
+    return loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
+
+
+def take(cluster: Cluster, received: Object, now: datetime) -> None:
+    """Take a LoopEvent that was not taken yet, and say in its status what became of it.
+
+    Events of a paused loop wait until it goes on.
+    """
+    if received.get("status", {}).get("taken") is not None:
+        return
+    namespace = received["metadata"]["namespace"]
+    try:
+        event = cloudevent.from_dict(received["spec"]["event"])
+        loop = ClusterLoop(cluster, namespace, received["spec"]["loop"])
+        if loop.loop.spec.paused:
+            return
+        loop.receive(event, now)
+        status: Object = {"taken": True}
+    except InvalidInput as error:
+        status = {"taken": False, "refused": str(error)}
+    cluster.objects.replace_status("LoopEvent", namespace, received | {"status": status})

@@ -1,0 +1,165 @@
+"""Operator: watches the API server and calls cluster_loop.py; it decides nothing itself.
+
+kopf brings what changed at once; rounds over everything bring what the clock owes and whatever
+a watch missed. kopf's peering is no safe lock and is not used: any number of replicas may work at
+once, and compare-and-set keeps their effects single.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import kopf
+
+from driftloop import clock
+from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
+from driftloop.ledger import Conflict
+from driftloop.services.controller import cluster_loop
+from driftloop.services.controller.cluster import Cluster
+from driftloop.services.controller.cluster_loop import ClusterLoop
+from driftloop.services.controller.settings import Settings
+from driftloop_contracts.errors import DriftloopError, InvalidInput
+
+GROUP, VERSION = "driftloop.io", "v1alpha1"
+LOOPS = (GROUP, VERSION, "learningloops")
+RETRAININGS = (GROUP, VERSION, "retrainings")
+EVENTS = (GROUP, VERSION, "loopevents")
+DRIVE_SECONDS = 3.0
+"""Between two looks at a pipeline run."""
+RETRY_SECONDS = 3.0
+"""After a conflict, or while a server does not answer."""
+
+log = logging.getLogger("driftloop.controller")
+
+
+def registered(cluster: Cluster) -> kopf.OperatorRegistry:
+    """Return kopf's registry with the handlers of ``cluster``."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=registry)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        prefix = GROUP
+        settings.persistence.finalizer = f"{prefix}/finalizer"
+        settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=prefix)
+        settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=prefix)
+        settings.posting.enabled = False
+        # A scan of an API server that is just starting would end every watch.
+        settings.scanning.disabled = True
+        # A watch that an API server forgets must not wait for ever.
+        settings.watching.server_timeout = 120
+        settings.watching.client_timeout = 150
+
+    @kopf.on.login(registry=registry)
+    def login(**known: Any) -> Any:
+        return kopf.login_via_client(**known)
+
+    @kopf.on.resume(*LOOPS, registry=registry)
+    @kopf.on.create(*LOOPS, registry=registry)
+    @kopf.on.update(*LOOPS, field="spec", registry=registry)
+    def turn(namespace: str | None, name: str, **_: Any) -> None:
+        _again(lambda: ClusterLoop(cluster, str(namespace), name).turn(clock.now()))
+
+    @kopf.on.resume(*EVENTS, registry=registry)
+    @kopf.on.create(*EVENTS, registry=registry)
+    def take(body: kopf.Body, **_: Any) -> None:
+        _again(lambda: cluster_loop.take(cluster, dict(body), clock.now()))
+
+    @kopf.on.resume(*RETRAININGS, registry=registry)
+    @kopf.on.create(*RETRAININGS, registry=registry)
+    @kopf.timer(*RETRAININGS, interval=DRIVE_SECONDS, when=_goes_on, registry=registry)
+    def drive(namespace: str | None, name: str, **_: Any) -> None:
+        _again(lambda: _drive(cluster, str(namespace), name))
+
+    return registry
+
+
+def run(cluster: Cluster, settings: Settings) -> None:
+    """Watch until told to stop."""
+    asyncio.run(_run(cluster, settings))
+
+
+async def _run(cluster: Cluster, settings: Settings) -> None:
+    await asyncio.to_thread(_await_kinds, cluster)
+    rounds = asyncio.create_task(_go_round(cluster, settings))
+    try:
+        await kopf.operator(
+            registry=registered(cluster),
+            standalone=True,
+            namespaces=list(settings.namespaces),
+            clusterwide=not settings.namespaces,
+        )
+    finally:
+        rounds.cancel()
+
+
+def _await_kinds(cluster: Cluster) -> None:
+    """Return when the API server lists Driftloop's kinds: kopf looks for them only once."""
+    while True:
+        try:
+            if cluster.objects.kinds(GROUP, VERSION) >= {"LearningLoop", "Retraining", "LoopEvent"}:
+                return
+            log.warning("The API server does not list Driftloop's kinds yet.")
+        except DriftloopError as error:
+            log.warning("%s", error)
+        time.sleep(RETRY_SECONDS)
+
+
+async def _go_round(cluster: Cluster, settings: Settings) -> None:
+    """Look at everything from time to time: the clock brings work, and a watch can miss some."""
+    while True:
+        await asyncio.sleep(settings.turn_seconds)
+        for namespace in settings.namespaces or ("",):
+            await asyncio.to_thread(round_trip, cluster, namespace)
+
+
+def round_trip(cluster: Cluster, namespace: str) -> None:
+    """Take every LoopEvent of a namespace ('': of all) that waits, and turn every loop."""
+    work: list[tuple[str, Any]] = []
+    try:
+        for event in cluster.objects.list("LoopEvent", namespace):
+            work.append((_named(event), partial(cluster_loop.take, cluster, event)))
+        for loop in cluster.objects.list("LearningLoop", namespace):
+            work.append((_named(loop), partial(_turn, cluster, loop)))
+    except (Absent, DriftloopError) as error:
+        log.warning("%s", error)
+    for name, act in work:
+        try:
+            act(clock.now())
+        except (Absent, Conflict, Stale, DriftloopError) as error:
+            log.warning("%s: %s", name, error)
+        except Exception:
+            log.exception("%s", name)  # one loop's trouble must not keep the others waiting
+
+
+def _turn(cluster: Cluster, loop: Object, now: datetime) -> None:
+    ClusterLoop(cluster, loop["metadata"]["namespace"], loop["metadata"]["name"]).turn(now)
+
+
+def _named(found: Object) -> str:
+    return f"{found['kind']} {found['metadata']['namespace']}/{found['metadata']['name']}"
+
+
+def _goes_on(status: kopf.Status, **_: Any) -> bool:
+    return status.get("phase") != "Ended"
+
+
+def _drive(cluster: Cluster, namespace: str, name: str) -> None:
+    found: Object = cluster.objects.get("Retraining", namespace, name)
+    ClusterLoop(cluster, namespace, found["spec"]["loop"]).drive(found, clock.now())
+
+
+def _again(act: Any) -> Any:
+    """Return what ``act`` returns; what another try may mend is tried again soon."""
+    try:
+        return act()
+    except Absent:
+        return None  # deleted meanwhile: there is nothing to do
+    except InvalidInput as error:
+        raise kopf.PermanentError(str(error)) from error
+    except (Conflict, Stale, DriftloopError) as error:
+        raise kopf.TemporaryError(str(error), delay=RETRY_SECONDS) from error

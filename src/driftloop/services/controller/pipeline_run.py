@@ -1,0 +1,96 @@
+"""The pipeline run of one Retraining: started once, looked at until it has ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from driftloop.adapters.kubernetes_objects import Object
+from driftloop.loop import LearningLoop
+from driftloop.resources import retraining as retrainings
+from driftloop.services.controller.cluster import Cluster
+from driftloop.training import outcome
+from driftloop.training.outcome import Outcome
+from driftloop_contracts import times
+
+CLAIM = timedelta(seconds=30)
+"""Time one caller has to start a run before another may look for it and start it."""
+
+
+class PipelineRun:
+    """What brings one Retraining from its creation to its end."""
+
+    def __init__(self, cluster: Cluster, loop: LearningLoop, retraining: Object) -> None:
+        self._cluster, self._loop = cluster, loop
+        self._retraining = retraining
+
+    @property
+    def _status(self) -> Object:
+        return self._retraining.get("status") or {}
+
+    def progress(self, now: datetime) -> Outcome | None:
+        """Bring the Retraining further; return how it ended, None while it goes on.
+
+        Raises Stale where another caller brought it further meanwhile.
+        """
+        if self._status.get("phase") == "Ended":
+            return retrainings.outcome(self._status)
+        if self._status.get("runId"):
+            run = self._cluster.runs.get(self._status["runId"])
+        elif self._claimed(now):
+            return None
+        else:
+            run = self._start(now)
+        if run is None:
+            self._end(_failed("Its pipeline run has vanished."), now)
+        else:
+            self._note({"phase": "Running", "runId": run.id, "runUrl": run.url})
+            if run.state != "running":
+                self._end(self._outcome(run), now)
+        return retrainings.outcome(self._status)
+
+    def _claimed(self, now: datetime) -> bool:
+        """Return whether another caller is starting the run and has not been silent too long."""
+        if self._status.get("phase") != "Starting":
+            return False
+        return now - times.from_text(self._status["started"]) <= CLAIM
+
+    def _start(self, now: datetime) -> Any:
+        # Who writes this starts the run: the API server lets one of several writers through.
+        self._note({"phase": "Starting", "started": times.to_text(now)})
+        metadata = self._retraining["metadata"]
+        order = retrainings.order(self._retraining)
+        parameters = {
+            "loop": self._loop.name,
+            "store": self._cluster.platform.store,
+            "order": order.to_json(),
+        }
+        image = self._loop.spec.image or self._cluster.platform.image
+        name = f"{metadata['namespace']}.{metadata['name']}"
+        return self._cluster.runs.ensure(name, image, parameters)
+
+    def _outcome(self, run: Any) -> Outcome:
+        if run.state != "succeeded":
+            return _failed(f"Its pipeline run {run.state}: {run.message or 'no reason given'}.")
+        try:
+            key = outcome.key(self._loop.name, self._retraining["metadata"]["name"])
+            return outcome.read(self._cluster.store.get(key))
+        except KeyError:
+            return _failed("Its pipeline run left no verdict.")
+
+    def _end(self, found: Outcome, now: datetime) -> None:
+        self._note(retrainings.ended(found, self._retraining, now))
+
+    def _note(self, changed: Object) -> None:
+        """Write ``changed`` into the status of the object as it was read."""
+        status = self._status | changed
+        if status != self._status:
+            content = self._retraining | {"status": status}
+            namespace = content["metadata"]["namespace"]
+            self._retraining = self._cluster.objects.replace_status(
+                "Retraining", namespace, content
+            )
+
+
+def _failed(reason: str) -> Outcome:
+    return Outcome("failed", "", None, (reason,))

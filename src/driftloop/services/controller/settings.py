@@ -1,0 +1,69 @@
+"""Settings: what a controller on Kubernetes is told, read once from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftloop.resources.serving import Platform
+from driftloop_contracts.errors import InvalidInput
+
+WHERE = "the environment"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the pipeline server is, what it runs, and how loops are served.
+
+    ``namespaces``: those to watch (none: all); ``turn_seconds``: between two looks at the
+    clock; ``kfp_namespace`` and ``kfp_token``: for a multi-user KFP, the profile's namespace
+    and the file of a projected token.
+    """
+
+    platform: Platform
+    package: Path
+    kfp: str
+    kfp_namespace: str = ""
+    kfp_token: str = ""
+    namespaces: tuple[str, ...] = ()
+    turn_seconds: float = 30.0
+
+
+def from_env(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in ``environ``; raise InvalidInput for the first that is missing."""
+    platform = Platform(
+        image=_required(environ, "DRIFTLOOP_IMAGE"),
+        sidecar_image=_required(environ, "DRIFTLOOP_SIDECAR_IMAGE"),
+        store=_required(environ, "DRIFTLOOP_STORE"),
+        sink=_required(environ, "DRIFTLOOP_SINK"),
+        online_store=environ.get("DRIFTLOOP_ONLINE_STORE", ""),
+        credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
+        service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
+    )
+    return Settings(
+        platform=platform,
+        package=Path(environ.get("DRIFTLOOP_PIPELINE", "pipelines/compiled/training.yaml")),
+        kfp=_required(environ, "DRIFTLOOP_KFP"),
+        kfp_namespace=environ.get("DRIFTLOOP_KFP_NAMESPACE", ""),
+        kfp_token=environ.get("DRIFTLOOP_KFP_TOKEN", ""),
+        namespaces=tuple(environ.get("DRIFTLOOP_NAMESPACES", "").split()),
+        turn_seconds=_seconds(environ.get("DRIFTLOOP_TURN_SECONDS", "30")),
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise InvalidInput("DRIFTLOOP_TURN_SECONDS", WHERE, "from 1 to 3600 seconds", text)
+    return seconds
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise InvalidInput(name, WHERE, "set", "nothing")
+    return value

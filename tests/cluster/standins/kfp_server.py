@@ -1,0 +1,145 @@
+"""A stand-in for Kubeflow Pipelines' API server that really runs the pipelines it is given.
+
+``python kfp_server.py PORT FOLDER``. What it copies, from KFP 2.17 (backend/src/apiserver):
+- POST /runs makes a new run each time, of the same name too: there is no idempotency key
+  (resource/resource_manager.go, CreateRun);
+- GET /runs answers an EQUALS predicate on display_name, oldest first for 'created_at asc';
+- states PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED (api/v2beta1/run.proto);
+- GET of an unknown run is a 404; ':terminate' of a run cancels it.
+Left out: authentication, archiving, caching, recurring runs. Steps run as local processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import yaml
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+API = "/apis/v2beta1"
+
+
+class Server:
+    """Runs in ``folder``, one JSON file each, so that they outlive this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for run in self.runs():
+            if run["state"] in ("PENDING", "RUNNING"):
+                self.change(run["run_id"], state="FAILED", error={"message": "the server ended"})
+
+    def runs(self) -> list[dict[str, Any]]:
+        found = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+        return sorted(found, key=lambda run: run["created_at"])
+
+    def get(self, run_id: str) -> dict[str, Any] | None:
+        return next((run for run in self.runs() if run["run_id"] == run_id), None)
+
+    def change(self, run_id: str, **changed: Any) -> None:
+        path = self.folder / f"{run_id}.json"
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(json.loads(path.read_text()) | changed))
+        draft.replace(path)
+
+    def create(self, asked: dict[str, Any]) -> dict[str, Any]:
+        run_id = str(uuid.uuid4())
+        run = {
+            "run_id": run_id,
+            "display_name": asked["display_name"],
+            "experiment_id": asked.get("experiment_id", ""),
+            "created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "state": "PENDING",
+        }
+        (self.folder / f"{run_id}.json").write_text(json.dumps(run))
+        threading.Thread(target=self.execute, args=(run_id, asked), daemon=True).start()
+        return run
+
+    def execute(self, run_id: str, asked: dict[str, Any]) -> None:
+        spec = asked["pipeline_spec"]
+        documents = [spec.get("pipeline_spec", spec), spec.get("platform_spec")]
+        package = self.folder / f"{run_id}.yaml"
+        package.write_text(yaml.safe_dump_all([d for d in documents if d], sort_keys=False))
+        given = asked.get("runtime_config", {}).get("parameters", {})
+        arguments = [given[name] for name in ("loop", "store", "order")]
+        module = [sys.executable, "-m", "driftloop.adapters.local_pipeline"]
+        with (self.folder / f"{run_id}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*module, str(package), str(self.folder / run_id), *arguments],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            self.processes[run_id] = process
+            self.change(run_id, state="RUNNING")
+            code = process.wait()
+        if (self.get(run_id) or {}).get("state") == "RUNNING":
+            error = {} if code == 0 else {"error": {"message": "a step failed"}}
+            self.change(run_id, state="FAILED" if code else "SUCCEEDED", **error)
+
+    def terminate(self, run_id: str) -> None:
+        self.change(run_id, state="CANCELED")
+        process = self.processes.get(run_id)
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def create_app(server: Server) -> Starlette:
+    experiment = {"experiment_id": "1", "display_name": "driftloop", "namespace": ""}
+
+    async def healthz(_: Request) -> JSONResponse:
+        return JSONResponse({"multi_user": False})
+
+    async def experiments(request: Request) -> JSONResponse:
+        listed = {"experiments": [experiment]}
+        return JSONResponse(listed if request.method == "GET" else experiment)
+
+    async def runs(request: Request) -> JSONResponse:
+        if request.method == "POST":
+            return JSONResponse(server.create(await request.json()))
+        (asked,) = json.loads(request.query_params["filter"])["predicates"]
+        if (asked["operation"], asked["key"]) != ("EQUALS", "display_name"):
+            return JSONResponse({"error": f"cannot filter by {asked}"}, 400)
+        named = [r for r in server.runs() if r["display_name"] == asked["stringValue"]]
+        return JSONResponse({"runs": named, "total_size": len(named)})
+
+    async def run(request: Request) -> JSONResponse:
+        run_id, _, verb = request.path_params["run"].partition(":")
+        found = server.get(run_id)
+        if found is None:
+            return JSONResponse({"error": "Run not found"}, 404)
+        if verb == "terminate":
+            server.terminate(run_id)
+            return JSONResponse({})
+        if request.method == "DELETE":
+            (server.folder / f"{run_id}.json").unlink()
+            return JSONResponse({})
+        return JSONResponse(found)
+
+    return Starlette(
+        routes=[
+            Route(f"{API}/healthz", healthz),
+            Route(f"{API}/experiments", experiments, methods=["GET", "POST"]),
+            Route(f"{API}/runs", runs, methods=["GET", "POST"]),
+            Route(f"{API}/runs/{{run}}", run, methods=["GET", "POST", "DELETE"]),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    app = create_app(Server(Path(sys.argv[2])))
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")

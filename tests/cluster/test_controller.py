@@ -1,0 +1,138 @@
+"""The controller against a real API server: a loop from `kubectl apply` to what serves it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from waiting import eventually
+
+from driftloop.adapters.kubernetes_ledger import event_name
+from driftloop.adapters.kubernetes_objects import Stale
+from driftloop.resources.serving import BUNDLE
+from driftloop_contracts import event_types, times
+from driftloop_contracts.cloudevent import CloudEvent
+
+NOON = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def loop(cluster, namespace: str) -> dict[str, Any]:
+    return cluster.objects.get("LearningLoop", namespace, "ads-ctr")
+
+
+def champion(cluster, namespace: str, number: int) -> str:
+    """Return the champion once it is the bundle of Retraining ``number``."""
+    found = loop(cluster, namespace).get("status", {}).get("champion", "")
+    return found if found.startswith(f"{number:04d}-") else ""
+
+
+def served(cluster, namespace: str) -> str:
+    found = cluster.objects.get("InferenceService", namespace, "ads-ctr")
+    return found["spec"]["predictor"]["annotations"][BUNDLE]
+
+
+def drifted(version: str, day: int, source: str) -> CloudEvent:
+    """A window of ``day`` days ago that differs from the bundle's reference."""
+    start = NOON - timedelta(days=day)
+    end = start + timedelta(days=1)
+    feature = {
+        "name": "category", "kind": "categorical", "n": 1000, "total": 1000, "missing": 0,
+        "p_value": 1e-9, "effect": 0.5, "threshold": 0.1, "shift": True, "fault": "",
+    }  # fmt: skip
+    data = {
+        "bundle_version": version,
+        "window_start": times.to_text(start),
+        "window_end": times.to_text(end),
+        "features": [feature],
+    }
+    return CloudEvent(f"{source}/{day}", source, event_types.WINDOW_SCORED, end, data)
+
+
+def receive(cluster, namespace: str, event: CloudEvent) -> None:
+    """Create the LoopEvent as a receiver does; one that is there already is let be."""
+    content = {
+        "apiVersion": "driftloop.io/v1alpha1",
+        "kind": "LoopEvent",
+        "metadata": {"name": event_name("ads-ctr", event.source, event.id)},
+        "spec": {"loop": "ads-ctr", "event": event.to_dict()},
+    }
+    with suppress(Stale):
+        cluster.objects.create("LoopEvent", namespace, content)
+
+
+def test_a_loop_is_applied_trained_and_served(
+    cluster, controller, manifest, namespace, runs
+) -> None:
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    version = eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    eventually(lambda: served(cluster, namespace) == version, "the service to name it")
+    first = cluster.objects.get("Retraining", namespace, "ads-ctr-1")
+    assert (first["status"]["verdict"], first["status"]["version"]) == ("promote", version)
+    assert first["status"]["runUrl"].endswith(first["status"]["runId"])
+    assert [run["display_name"] for run in runs()] == [f"{namespace}.ads-ctr-1"]
+    for target, condition in (("loop/ads-ctr", "Promoted"), ("rt/ads-ctr-1", "Complete")):
+        waited = cluster.kubectl(
+            "wait", "-n", namespace, target, f"--for=condition={condition}", "--timeout=10s"
+        )
+        assert waited.returncode == 0, waited.stderr
+    told = cluster.kubectl("describe", "-n", namespace, "loop", "ads-ctr").stdout
+    assert "RetrainingOpened" in told
+    assert f"{version} of ads-ctr-1 takes all traffic." in told
+    runtime = cluster.objects.get("ServingRuntime", namespace, "ads-ctr")
+    assert (
+        runtime["metadata"]["ownerReferences"][0]["uid"]
+        == loop(cluster, namespace)["metadata"]["uid"]
+    )
+
+
+def test_kills_and_doubled_events_make_one_retraining(
+    cluster, controller, manifest, namespace, runs
+) -> None:
+    """Two controllers, one killed in each retraining, the API server killed too."""
+    first, second = controller("first", namespace), controller("second", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    eventually(runs, "the first run")
+    first.kill()
+    version = eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    for _ in range(2):
+        for source in ("/sidecar/a", "/sidecar/b"):
+            receive(cluster, namespace, drifted(version, 6, source))
+    controller("third", namespace)
+    eventually(lambda: len(runs()) > 1, "the second run")
+    second.kill()
+    cluster.crash()
+    version = eventually(lambda: champion(cluster, namespace, 2), "the second champion", 180)
+    eventually(lambda: served(cluster, namespace) == version, "the service to name it")
+    time.sleep(5)
+    names = sorted(run["display_name"] for run in runs())
+    assert names == [f"{namespace}.ads-ctr-1", f"{namespace}.ads-ctr-2"]
+    causes = cluster.objects.get("Retraining", namespace, "ads-ctr-2")["spec"]["causes"]
+    assert [cause["kind"] for cause in causes] == ["drift"]
+
+
+def test_a_paused_loop_is_left_alone(cluster, controller, manifest, namespace, runs) -> None:
+    manifest["spec"]["paused"] = True
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    time.sleep(8)
+    assert runs() == []
+    assert "ledger" not in loop(cluster, namespace).get("status", {})
+
+
+def test_a_run_that_fails_ends_its_retraining_with_the_reason(
+    cluster, controller, manifest, namespace, store
+) -> None:
+    manifest["metadata"]["name"] = "no-such-case"
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+
+    def ended() -> Any:
+        found = cluster.objects.get("Retraining", namespace, "no-such-case-1")
+        return found if found.get("status", {}).get("phase") == "Ended" else None
+
+    found = eventually(ended, "the retraining to end")
+    assert found["status"]["verdict"] == "failed"
+    assert "a step failed" in found["status"]["reasons"][0]
