@@ -30,7 +30,7 @@ test-s3: install .tools/bin/minio ## check the object store on a real MinIO serv
 	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
 
 test-containers: install ## run the compiled pipeline in containers (needs a Docker engine)
-	tests/containers/run.sh
+	tests/containers/with_images.sh $(PYTHON) -m pytest -m docker tests/containers
 
 test-cluster: install ## check resources and controller on a real API server (needs Go; 10 min once)
 	tests/cluster/cluster.sh build

@@ -112,7 +112,8 @@ def pipeline(folder: Path, data: str) -> list[dict[str, Any]]:
     store, log = folder / "prepared" / "store", folder / "pipeline.log"
     order = json.dumps({"number": 99, "cutoff": "2012-05-01T00:00:00Z"})
     package = str(ROOT / "pipelines" / "compiled" / "training.yaml")
-    arguments = [package, str(folder / "root"), "ads-ctr", str(store), order]
+    parameters = {"loop": "ads-ctr", "store": str(store), "order": order}
+    arguments = [package, str(folder / "root"), json.dumps(parameters)]
     seconds = []
     for _ in range(3):
         began = time.monotonic()

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from kfp import compiler
 
+from pipelines.materialize import materialize
 from pipelines.training import training
 
 COMPILED = Path(__file__).parent / "compiled"
-PIPELINES = {"training": training}
+PIPELINES = {"training": training, "materialize": materialize}
 
 if __name__ == "__main__":
     for name, pipeline in PIPELINES.items():

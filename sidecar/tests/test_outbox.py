@@ -34,3 +34,22 @@ def test_an_event_nobody_takes_is_given_up_and_counted(make_sink, given, refusal
 
 def test_without_a_sink_nothing_waits(given):
     assert send("", [given.watermark(1)]).undelivered == 0
+
+
+def test_the_token_is_read_anew_for_every_delivery(make_sink, given, tmp_path):
+    sink, token = make_sink(), tmp_path / "token"
+    box = Outbox(sink.address, pause=lambda _: None, token_file=str(token))
+    for text in ("first\n", "second"):
+        token.write_text(text)
+        box.put(given.watermark(1))
+        assert box.drain(timeout=20)
+    sent = [headers["authorization"] for headers, _ in sink.received]
+    assert sent == ["Bearer first", "Bearer second"]
+
+
+def test_without_its_token_an_event_is_given_up_not_sent(make_sink, given, tmp_path):
+    sink = make_sink()
+    box = Outbox(sink.address, pause=lambda _: None, token_file=str(tmp_path / "absent"))
+    box.put(given.watermark(1))
+    assert box.drain(timeout=20)
+    assert (box.undelivered, sink.received) == (1, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -15,19 +16,16 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from kubernetes import client, config
+from api_server import HERE, ROOT, Cluster
 from waiting import eventually
 
 from driftloop import usecase
-from driftloop.adapters.kubernetes_objects import Objects
 from driftloop.archive import Archive
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.resources import definitions
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.object_store import FileStore
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 DAYS = 20
 """Days of traffic a loop finds in its archive, the last one yesterday."""
 
@@ -36,29 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-
-
-class Cluster:
-    """An API server on loopback; ``environ`` is what a client of it needs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environ = {"KUBECONFIG": str(folder / "admin.conf")}
-        configuration = client.Configuration()
-        config.load_kube_config(self.environ["KUBECONFIG"], client_configuration=configuration)
-        self.api = client.ApiClient(configuration)
-        self.objects = Objects(self.api)
-
-    def kubectl(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        environ = {"PATH": os.environ["PATH"], **self.environ}
-        command = ["kubectl", "--cache-dir", str(self.folder / "kubectl"), *arguments]
-        return subprocess.run(command, input=text, env=environ, capture_output=True, text=True)
-
-    def apply(self, content: Any, namespace: str = "default") -> subprocess.CompletedProcess[str]:
-        return self.kubectl("apply", "-n", namespace, "-f", "-", text=yaml.safe_dump(content))
-
-    def crash(self) -> None:
-        subprocess.run([HERE / "cluster.sh", "crash", self.folder], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +45,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     subprocess.run([HERE / "cluster.sh", "up", folder], check=True)
     try:
         found = Cluster(folder)
-        for path in (ROOT / "manifests" / "crds", HERE / "standins" / "kserve.yaml"):
-            done = found.kubectl("apply", "-f", str(path))
+        for flag, path in (("-k", "manifests/crds"), ("-f", "tests/cluster/standins/kserve.yaml")):
+            done = found.kubectl("apply", flag, str(ROOT / path))
             assert done.returncode == 0, done.stderr
         names = [f"crd/{resource.plural}.driftloop.io" for resource in definitions.RESOURCES]
         names += ["crd/inferenceservices.serving.kserve.io"]
@@ -181,7 +156,8 @@ def controller(
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     """A namespace of the test's own."""
-    name = request.node.name.replace("_", "-")[:50].strip("-")
+    digest = hashlib.blake2b(request.node.name.encode(), digest_size=3).hexdigest()
+    name = f"{request.node.originalname.replace('_', '-')[:50].strip('-')}-{digest}"
     done = cluster.kubectl("create", "namespace", name)
     assert done.returncode == 0, done.stderr
     return name

@@ -9,8 +9,8 @@ from typing import Any
 
 from waiting import eventually
 
-from driftloop.adapters.kubernetes_ledger import event_name
 from driftloop.adapters.kubernetes_objects import Stale
+from driftloop.resources import loop_event
 from driftloop.resources.serving import BUNDLE
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
@@ -52,12 +52,7 @@ def drifted(version: str, day: int, source: str) -> CloudEvent:
 
 def receive(cluster, namespace: str, event: CloudEvent) -> None:
     """Create the LoopEvent as a receiver does; one that is there already is let be."""
-    content = {
-        "apiVersion": "driftloop.io/v1alpha1",
-        "kind": "LoopEvent",
-        "metadata": {"name": event_name("ads-ctr", event.source, event.id)},
-        "spec": {"loop": "ads-ctr", "event": event.to_dict()},
-    }
+    content = loop_event.content(event, loop(cluster, namespace))
     with suppress(Stale):
         cluster.objects.create("LoopEvent", namespace, content)
 

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+COMPILED = ROOT / "pipelines" / "compiled"
+PIPELINES = {"training", "materialize"}
 COMPONENTS = sorted(
     p for p in (ROOT / "components").glob("*.py") if p.stem not in ("__init__", "image")
 )
@@ -20,25 +22,32 @@ def test_components_are_found() -> None:
     assert len(COMPONENTS) >= 7
 
 
-def test_training_compiles_to_the_committed_yaml(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_a_pipeline_compiles_to_the_committed_yaml(name: str, tmp_path: Path) -> None:
     script = (
-        "import sys; from kfp import compiler; from pipelines.training import training;"
-        "compiler.Compiler().compile(training, sys.argv[1])"
+        "import sys; from kfp import compiler; from pipelines.__main__ import PIPELINES;"
+        "compiler.Compiler().compile(PIPELINES[sys.argv[1]], sys.argv[2])"
     )
-    target = tmp_path / "training.yaml"
+    target = tmp_path / "pipeline.yaml"
     # An empty environment: a pipeline module needs no setting to be imported and compiled.
     done = subprocess.run(
-        [sys.executable, "-c", script, str(target)], cwd=ROOT, env={}, capture_output=True
+        [sys.executable, "-c", script, name, str(target)], cwd=ROOT, env={}, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
-    committed = (ROOT / "pipelines" / "compiled" / "training.yaml").read_text()
+    committed = (COMPILED / f"{name}.yaml").read_text()
     assert target.read_text() == committed, "run 'make pipelines' and commit the result"
 
 
-def test_no_step_is_answered_from_a_cache() -> None:
-    spec = yaml.safe_load((ROOT / "pipelines" / "compiled" / "training.yaml").read_text())
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_no_step_is_answered_from_a_cache_and_each_has_its_credentials(name: str) -> None:
+    spec, platform = yaml.safe_load_all((COMPILED / f"{name}.yaml").read_text())
     tasks = spec["root"]["dag"]["tasks"]
-    assert [name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")] == []
+    assert [task for task in tasks.values() if task["cachingOptions"].get("enableCache")] == []
+    lent = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(lent) == set(spec["deploymentSpec"]["executors"])
+    for executor in lent.values():
+        (secret,) = executor["secretAsEnv"]
+        assert (secret["secretName"], secret["optional"]) == ("driftloop-credentials", True)
 
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: path.stem)
@@ -55,5 +64,5 @@ def test_component_is_thin(path: Path) -> None:
 
 
 def test_compiler_is_the_one_the_lock_pins() -> None:
-    spec = yaml.safe_load((ROOT / "pipelines" / "compiled" / "training.yaml").read_text())
+    spec, _ = yaml.safe_load_all((COMPILED / "training.yaml").read_text())
     assert spec["sdkVersion"] == "kfp-2.17.0"

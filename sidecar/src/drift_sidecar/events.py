@@ -14,11 +14,18 @@ from driftloop_contracts.cloudevent import CloudEvent
 
 @dataclass(frozen=True)
 class Origin:
-    """Who speaks: the loop, the bundle it is watched with, and the level of one test."""
+    """Who speaks: loop and bundle, the level of one test, the pod where there are several."""
 
     loop: str
     bundle: str
     level: float
+    pod: str = ""
+
+    @property
+    def source(self) -> str:
+        """Return the source of this sidecar's events: its windows are not another pod's."""
+        own = f"/driftloop/{self.loop}/sidecar"
+        return f"{own}/{self.pod}" if self.pod else own
 
 
 def of_window(window: Window, findings: list[Finding], origin: Origin) -> list[CloudEvent]:
@@ -54,7 +61,7 @@ def _event(window: Window, origin: Origin, what: str, kind: str) -> CloudEvent:
     }
     return CloudEvent(
         id=f"{origin.loop}/{origin.bundle}/{start}/{what}",
-        source=f"/driftloop/{origin.loop}/sidecar",
+        source=origin.source,
         type=kind,
         time=grid.instant(window.end),
         data=data,

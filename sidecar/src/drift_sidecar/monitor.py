@@ -60,12 +60,17 @@ class Monitor:
     """One loop watched with one bundle; safe to share between threads."""
 
     def __init__(
-        self, reference: Reference, windows: Windows, inference_log: InferenceLog, outbox: Outbox
+        self,
+        reference: Reference,
+        windows: Windows,
+        inference_log: InferenceLog,
+        outbox: Outbox,
+        pod: str = "",
     ) -> None:
         baseline = reference.baseline
         self.loop, self.bundle = inference_log.loop, inference_log.bundle
         self.counts, self.outbox = Counts(), outbox
-        self._origin = Origin(self.loop, self.bundle, baseline.level)
+        self._origin = Origin(self.loop, self.bundle, baseline.level, pod)
         self._kinds = baseline.kinds
         self._min_rows = baseline.min_rows
         self._scorer, self._windows, self._log = Scorer(reference), windows, inference_log

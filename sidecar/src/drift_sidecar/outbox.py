@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import urllib3
 
@@ -22,15 +23,20 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between tries; each pause is twice the one before."""
 PATIENCE = urllib3.Timeout(connect=2, read=10)
 """Seconds the sink has to accept a connection and to answer."""
-AGAIN = (408, 425, 429)
-"""Refusals that a later try may not meet, beside every 5xx."""
+AGAIN = (401, 408, 425, 429)
+"""Refusals that a later try may not meet, beside every 5xx (401: the token was just replaced)."""
 
 
 class Outbox:
     """Delivers events from a thread of its own; without an address it delivers nothing."""
 
-    def __init__(self, address: str, pause: Callable[[float], object] = time.sleep) -> None:
-        self.address, self._pause = address, pause
+    def __init__(
+        self,
+        address: str,
+        pause: Callable[[float], object] = time.sleep,
+        token_file: str = "",
+    ) -> None:
+        self.address, self._pause, self._token_file = address, pause, token_file
         self.undelivered = 0
         self._waiting: deque[CloudEvent] = deque()
         self._changed = threading.Condition()
@@ -82,10 +88,17 @@ class Outbox:
     def _post(self, event: CloudEvent) -> tuple[int, str]:
         headers, body = event.to_http()
         try:
+            headers |= self._authorization()
             answer = self._pool.request("POST", self.address, body=body, headers=headers)
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             return 0, type(error).__name__
         return answer.status, "" if answer.status < 300 else f"it answered {answer.status}"
+
+    def _authorization(self) -> dict[str, str]:
+        """Return the header with the token as it is now: its file changes before it expires."""
+        if not self._token_file:
+            return {}
+        return {"authorization": f"Bearer {Path(self._token_file).read_text().strip()}"}
 
     def _give_up(self, event: CloudEvent, reason: str) -> None:
         self.undelivered += 1

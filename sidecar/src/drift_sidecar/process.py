@@ -71,7 +71,8 @@ def create_monitor(settings: Settings) -> Monitor:
     size = max(SAMPLE_ROWS, baseline.min_rows)
     windows = Windows(baseline.window_seconds, names, size, np.random.default_rng(SEED))
     inference_log = InferenceLog(store, settings.loop, settings.bundle)
-    return Monitor(found, windows, inference_log, Outbox(settings.sink))
+    outbox = Outbox(settings.sink, token_file=settings.token_file)
+    return Monitor(found, windows, inference_log, outbox, settings.pod)
 
 
 def serve(settings: Settings) -> None:

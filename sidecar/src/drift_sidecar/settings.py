@@ -21,7 +21,9 @@ class Settings:
     ``store``: address of the object store; ``bundle``: version to watch with (empty: a standby
     that reads it from standard input); ``sink``: where events are POSTed (empty: nowhere);
     ``port``: 0 takes any free one; ``scratch``: folder for the bundle (empty: a temporary
-    one); ``supervised``: end when standard input ends.
+    one); ``supervised``: end when standard input ends; ``token_file``: holds the bearer token
+    for the sink (empty: none is sent); ``pod``: named in the events' source, where several
+    sidecars watch one loop.
     """
 
     store: str
@@ -32,6 +34,8 @@ class Settings:
     port: int = 0
     scratch: str = ""
     supervised: bool = False
+    token_file: str = ""
+    pod: str = ""
 
     def watching(self, version: str) -> Settings:
         """Return these settings with the bundle's version; raise InvalidInput for a bad one."""
@@ -55,7 +59,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     >>> from_env({"DRIFTLOOP_STORE": "runs/store", "DRIFTLOOP_LOOP": "ads-ctr"}).port
     0
     """
-    bundle = environ.get("DRIFTLOOP_BUNDLE", "")
+    bundle, pod = environ.get("DRIFTLOOP_BUNDLE", ""), environ.get("POD_UID", "")
     return Settings(
         store=_required(environ, "DRIFTLOOP_STORE"),
         loop=checked_name(_required(environ, "DRIFTLOOP_LOOP"), "DRIFTLOOP_LOOP"),
@@ -65,6 +69,8 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         port=_port(environ.get("DRIFTLOOP_PORT") or "0"),
         scratch=environ.get("DRIFTLOOP_SCRATCH", ""),
         supervised=environ.get("DRIFTLOOP_SUPERVISED", "") == "1",
+        token_file=environ.get("DRIFTLOOP_TOKEN_FILE", ""),
+        pod=checked_name(pod, "POD_UID") if pod else "",
     )
 
 

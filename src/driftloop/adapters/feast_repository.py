@@ -1,7 +1,7 @@
 """One loop's Feast project: feature rows on disk, point-in-time joins, online lookups.
 
 Offline: Feast's DuckDB store over parquet (never the default store, which loses and merges
-rows: docs/adr/0004). Online: Feast's SQLite store.
+rows: docs/adr/0004). Online: Feast's SQLite or Redis store.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ import numpy as np
 import pandas as pd
 from feast import FeatureStore, RepoConfig
 
+from driftloop.adapters import online_store
 from driftloop.usecase import UseCase
 
 
 class FeatureRepository:
-    """The Feast project of ``usecase``: registry and online store in ``folder``."""
+    """The Feast project of ``usecase``: registry, and SQLite's online store, in ``folder``.
 
-    def __init__(self, usecase: UseCase, folder: Path) -> None:
+    ``online``: address of an online store that others read too (online_store.py).
+    """
+
+    def __init__(self, usecase: UseCase, folder: Path, online: str = "") -> None:
         self.usecase = usecase
         self.features = usecase.loop.spec.features
         folder.mkdir(parents=True, exist_ok=True)
-        self.store = FeatureStore(config=_config(usecase.name, folder.absolute()))
+        self.store = FeatureStore(config=_config(usecase.name, folder.absolute(), online))
         self._service: Any = None
 
     def apply(self, offline: Path) -> None:
@@ -84,12 +88,12 @@ def _quiet() -> Iterator[None]:
             yield
 
 
-def _config(project: str, folder: Path) -> RepoConfig:
+def _config(project: str, folder: Path, online: str) -> RepoConfig:
     return RepoConfig(
         project=project,
         provider="local",
         registry=str(folder / "registry.db"),
         offline_store={"type": "duckdb"},
-        online_store={"type": "sqlite", "path": str(folder / "online.db")},
+        online_store=online_store.configuration(online, folder),
         entity_key_serialization_version=3,
     )

@@ -7,7 +7,6 @@ controllers may act at once: every action is safe to repeat (docs/adr/0007).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
 from driftloop.ledger import Conflict, Entry, Owed
-from driftloop.resources import standing
+from driftloop.resources import loop_event, standing
 from driftloop.state import State
 from driftloop_contracts import times
 
@@ -27,16 +26,6 @@ ATTEMPTS = 20
 """Tries at a write that does not depend on the generation."""
 
 
-def event_name(loop: str, source: str, event_id: str) -> str:
-    """Return the name of the LoopEvent for a CloudEvent's (source, id).
-
-    >>> event_name("ads-ctr", "/sidecar", "1")
-    'ads-ctr-d60741368a527265ee93'
-    """
-    named = hashlib.blake2b(f"{source}\n{event_id}".encode(), digest_size=10).hexdigest()
-    return f"{loop}-{named}"
-
-
 class KubernetesLedger:
     """The ledger of one loop in one namespace."""
 
@@ -45,11 +34,11 @@ class KubernetesLedger:
 
     def delivered(self, source: str, event_id: str) -> bool:
         """Return whether the CloudEvent was taken before."""
-        return event_name(self._loop, source, event_id) in _ledger(self._read())["taken"]
+        return loop_event.name(self._loop, source, event_id) in _ledger(self._read())["taken"]
 
     def take(self, source: str, event_id: str) -> bool:
         """Take the CloudEvent and return True; False when it was taken before."""
-        name = event_name(self._loop, source, event_id)
+        name = loop_event.name(self._loop, source, event_id)
 
         def add(ledger: Object) -> bool:
             if name in ledger["taken"]:
@@ -76,7 +65,7 @@ class KubernetesLedger:
         if ledger["generation"] != generation:
             raise Conflict(f"{loop} is past generation {generation}")
         if entry.delivery:
-            name = event_name(loop, *entry.delivery)
+            name = loop_event.name(loop, *entry.delivery)
             if name in ledger["taken"]:
                 raise Conflict(f"{entry.delivery} was delivered before")
             ledger["taken"] = [*ledger["taken"], name][-TAKEN:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -44,7 +45,8 @@ class PipelineProcess:
     def _run(self, order: Order, store: str, log: Path) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         module = "driftloop.adapters.local_pipeline"
-        arguments = [str(self.package), str(self.folder), order.loop, store, order.to_json()]
+        parameters = {"loop": order.loop, "store": store, "order": order.to_json()}
+        arguments = [str(self.package), str(self.folder), json.dumps(parameters)]
         with log.open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],

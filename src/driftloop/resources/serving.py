@@ -20,6 +20,8 @@ BUNDLE = "driftloop.io/bundle"
 """Annotation of a pod: the version it serves."""
 LOOP = "driftloop.io/loop"
 """Label of everything a loop owns."""
+AUDIENCE = "driftloop"
+"""Audience of the tokens that sidecars send with their events."""
 PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
 DRAIN_SECONDS = 60
 """Time a pod has to finish what is in flight and to hand its last records over."""
@@ -29,15 +31,15 @@ DRAIN_SECONDS = 60
 class Platform:
     """Where the loops of this installation run and keep their data.
 
-    ``image`` is used where a loop names none; ``credentials``: the Secret with the object
-    store's and the online store's keys; ``sink``: where sidecars send their events.
+    ``image`` is used where a loop names none; ``credentials``: the Secret, in a loop's namespace,
+    with the object store's keys and the online store's address; ``sink``: where sidecars send
+    their events; ``environ``: more settings of what serves.
     """
 
     image: str
     sidecar_image: str
     store: str
     sink: str
-    online_store: str = ""
     credentials: str = "driftloop-credentials"
     service_account: str = "driftloop-predictor"
     replicas: tuple[int, int] = (1, 3)
@@ -59,7 +61,7 @@ def serving_runtime(loop: LearningLoop, platform: Platform) -> Manifest:
         "supportedModelFormats": [{"name": "driftloop", "version": "1"}],
         "protocolVersions": ["v1", "v2"],
         "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
-        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}, _token()],
     }
     return _object("serving.kserve.io/v1alpha1", "ServingRuntime", loop, spec)
 
@@ -75,6 +77,7 @@ def inference_service(loop: LearningLoop, version: str, platform: Platform) -> M
         "scaleMetric": "cpu",
         "scaleTarget": 70,
         "serviceAccountName": platform.service_account,
+        "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": DRAIN_SECONDS,
         "deploymentStrategy": {
             "type": "RollingUpdate",
@@ -110,7 +113,6 @@ def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_SIDECAR": f"http://127.0.0.1:{SIDECAR_PORT}/",
         "DRIFTLOOP_FEAST": "/scratch/feast",
         "DRIFTLOOP_SCRATCH": "/scratch/predictor",
-        "DRIFTLOOP_ONLINE_STORE": platform.online_store,
         "PYTHONOPTIMIZE": "1",
     }
     container = _container(
@@ -134,6 +136,7 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_PORT": str(SIDECAR_PORT),
         "DRIFTLOOP_SINK": platform.sink,
         "DRIFTLOOP_SCRATCH": "/scratch/sidecar",
+        "DRIFTLOOP_TOKEN_FILE": "/var/run/driftloop/token",
     }
     image = platform.sidecar_image
     container = _container("drift-sidecar", image, "drift_sidecar", environ, platform)
@@ -142,7 +145,17 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
         "ports": [{"name": "drift", "containerPort": SIDECAR_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
         "resources": _resources("100m", "1", "384Mi", "768Mi"),
+        "volumeMounts": [
+            *container["volumeMounts"],
+            {"name": "token", "mountPath": "/var/run/driftloop", "readOnly": True},
+        ],
     }
+
+
+def _token() -> Manifest:
+    """Return the volume with the sidecar's token, good for the receiver and nothing else."""
+    token = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
+    return {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}}
 
 
 def _container(

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 
@@ -52,6 +53,11 @@ class Server(uvicorn.Server):
     def stop(self, *_: object) -> None:
         """Finish what is in flight, then return from ``run``."""
         self.should_exit = True
+
+
+def serving(app: Any) -> Server:
+    """Return the server of ``app``; what it serves is not logged request by request."""
+    return Server(uvicorn.Config(app, log_level="warning", access_log=False))
 
 
 def await_parents_end(then: Callable[[], None]) -> None:

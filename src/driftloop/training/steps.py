@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle as contract
+from driftloop_contracts import times
 from driftloop_contracts.object_store import ObjectStore, open_store
 
 Facts = dict[str, Any]
+
+MATERIALIZED = timedelta(days=90)
+"""How far back a value may lie and still be copied; a view's own TTL is shorter."""
 
 
 def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
@@ -60,6 +65,21 @@ def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
         frame = repository.historical(_read(valid))
     _write(joined, frame)
     return {"rows": len(frame)}
+
+
+def materialize(loop: str, store: str, until: str) -> Facts:
+    """Copy the newest feature values up to ``until`` ('': now) to the online store."""
+    from driftloop.adapters.feast_repository import FeatureRepository
+
+    case = usecase.find(loop)
+    archive = Archive(_store(store), case.loop.name)
+    end = times.from_text(until, "until", "the pipeline's parameters") if until else clock.now()
+    with tempfile.TemporaryDirectory() as scratch:
+        online = os.environ.get("DRIFTLOOP_ONLINE_STORE", "")
+        repository = FeatureRepository(case, Path(scratch), online)
+        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        repository.materialize(end - MATERIALIZED, end)
+    return {"loop": case.loop.name, "until": times.to_text(end)}
 
 
 def train(loop: str, order: str, joined: str, candidate: str, release: str) -> Facts:

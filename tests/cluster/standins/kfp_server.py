@@ -6,7 +6,9 @@
 - GET /runs answers an EQUALS predicate on display_name, oldest first for 'created_at asc';
 - states PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED (api/v2beta1/run.proto);
 - GET of an unknown run is a 404; ':terminate' of a run cancels it.
-Left out: authentication, archiving, caching, recurring runs. Steps run as local processes.
+Left out: authentication, archiving, caching, recurring runs. A run's steps are processes of this
+machine or, with KFP_NAMESPACE, of one pod of the image that the package names, with the Secrets
+that its platform document lends (platform_spec, kubernetes_platform's secretAsEnv).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +27,7 @@ from typing import Any
 
 import uvicorn
 import yaml
+from kubernetes import client, config
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -74,28 +78,74 @@ class Server:
         documents = [spec.get("pipeline_spec", spec), spec.get("platform_spec")]
         package = self.folder / f"{run_id}.yaml"
         package.write_text(yaml.safe_dump_all([d for d in documents if d], sort_keys=False))
-        given = asked.get("runtime_config", {}).get("parameters", {})
-        arguments = [given[name] for name in ("loop", "store", "order")]
+        given = json.dumps(asked.get("runtime_config", {}).get("parameters", {}))
+        run = self.in_a_pod if os.environ.get("KFP_NAMESPACE") else self.as_a_process
+        code = run(run_id, package, given)
+        if (self.get(run_id) or {}).get("state") == "RUNNING":
+            error = {} if code == 0 else {"error": {"message": "a step failed"}}
+            self.change(run_id, state="FAILED" if code else "SUCCEEDED", **error)
+
+    def as_a_process(self, run_id: str, package: Path, given: str) -> int:
         module = [sys.executable, "-m", "driftloop.adapters.local_pipeline"]
         with (self.folder / f"{run_id}.log").open("wb") as log:
             process = subprocess.Popen(
-                [*module, str(package), str(self.folder / run_id), *arguments],
+                [*module, str(package), str(self.folder / run_id), given],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
             self.processes[run_id] = process
             self.change(run_id, state="RUNNING")
-            code = process.wait()
-        if (self.get(run_id) or {}).get("state") == "RUNNING":
-            error = {} if code == 0 else {"error": {"message": "a step failed"}}
-            self.change(run_id, state="FAILED" if code else "SUCCEEDED", **error)
+            return process.wait()
+
+    def in_a_pod(self, run_id: str, package: Path, given: str) -> int:
+        """Run the package in one pod and return 0 when it succeeded."""
+        config.load_kube_config()
+        core, namespace, name = client.CoreV1Api(), os.environ["KFP_NAMESPACE"], f"run-{run_id}"
+        held = {"metadata": {"name": name}, "data": {"pipeline.yaml": package.read_text()}}
+        core.create_namespaced_config_map(namespace, held)
+        core.create_namespaced_pod(namespace, _pod(name, package, given))
+        self.change(run_id, state="RUNNING")
+        while True:
+            phase = core.read_namespaced_pod(name, namespace).status.phase
+            if phase in ("Succeeded", "Failed"):
+                log = core.read_namespaced_pod_log(name, namespace)
+                (self.folder / f"{run_id}.log").write_text(log)
+                return 0 if phase == "Succeeded" else 1
+            time.sleep(0.5)
 
     def terminate(self, run_id: str) -> None:
         self.change(run_id, state="CANCELED")
         process = self.processes.get(run_id)
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _pod(name: str, package: Path, given: str) -> dict[str, Any]:
+    spec, platform = yaml.safe_load_all(package.read_text())
+    (image,) = {e["container"]["image"] for e in spec["deploymentSpec"]["executors"].values()}
+    lent = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
+    keys = {
+        key["envVar"]: {"name": s["secretName"], "key": key["secretKey"], "optional": s["optional"]}
+        for executor in lent
+        for s in executor["secretAsEnv"]
+        for key in s["keyToEnv"]
+    }
+    secrets = [{"name": e, "valueFrom": {"secretKeyRef": ref}} for e, ref in keys.items()]
+    module = ["python", "-m", "driftloop.adapters.local_pipeline"]
+    container = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [*module, "/pipeline/pipeline.yaml", "/tmp/root", given],
+        "env": [{"name": "HOME", "value": "/tmp"}, *secrets],
+        "volumeMounts": [{"name": "pipeline", "mountPath": "/pipeline"}],
+    }
+    volume = {"name": "pipeline", "configMap": {"name": name}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"restartPolicy": "Never", "containers": [container], "volumes": [volume]},
+    }
 
 
 def create_app(server: Server) -> Starlette:
@@ -142,4 +192,9 @@ def create_app(server: Server) -> Starlette:
 
 if __name__ == "__main__":
     app = create_app(Server(Path(sys.argv[2])))
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    uvicorn.run(
+        app,
+        host=os.environ.get("KFP_HOST", "127.0.0.1"),
+        port=int(sys.argv[1]),
+        log_level="warning",
+    )

@@ -92,6 +92,7 @@ async def _run(cluster: Cluster, settings: Settings) -> None:
             standalone=True,
             namespaces=list(settings.namespaces),
             clusterwide=not settings.namespaces,
+            liveness_endpoint=settings.liveness or None,
         )
     finally:
         rounds.cancel()

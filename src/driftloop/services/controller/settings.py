@@ -18,7 +18,7 @@ class Settings:
 
     ``namespaces``: those to watch (none: all); ``turn_seconds``: between two looks at the
     clock; ``kfp_namespace`` and ``kfp_token``: for a multi-user KFP, the profile's namespace
-    and the file of a projected token.
+    and the file of a projected token; ``liveness``: where to answer probes.
     """
 
     platform: Platform
@@ -28,6 +28,7 @@ class Settings:
     kfp_token: str = ""
     namespaces: tuple[str, ...] = ()
     turn_seconds: float = 30.0
+    liveness: str = ""
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:
@@ -37,9 +38,9 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         sidecar_image=_required(environ, "DRIFTLOOP_SIDECAR_IMAGE"),
         store=_required(environ, "DRIFTLOOP_STORE"),
         sink=_required(environ, "DRIFTLOOP_SINK"),
-        online_store=environ.get("DRIFTLOOP_ONLINE_STORE", ""),
         credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
         service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
+        environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
     )
     return Settings(
         platform=platform,
@@ -48,8 +49,22 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         kfp_namespace=environ.get("DRIFTLOOP_KFP_NAMESPACE", ""),
         kfp_token=environ.get("DRIFTLOOP_KFP_TOKEN", ""),
         namespaces=tuple(environ.get("DRIFTLOOP_NAMESPACES", "").split()),
+        liveness=environ.get("DRIFTLOOP_LIVENESS", ""),
         turn_seconds=_seconds(environ.get("DRIFTLOOP_TURN_SECONDS", "30")),
     )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return NAME=VALUE words as a mapping.
+
+    >>> _pairs("OMP_NUM_THREADS=1 DRIFTLOOP_EVENT_TIME=1")
+    {'OMP_NUM_THREADS': '1', 'DRIFTLOOP_EVENT_TIME': '1'}
+    """
+    words = [word.partition("=") for word in text.split()]
+    for name, sign, _ in words:
+        if not (name and sign):
+            raise InvalidInput("DRIFTLOOP_SERVING_ENV", WHERE, "words NAME=VALUE", text)
+    return {name: value for name, _, value in words}
 
 
 def _seconds(text: str) -> float:

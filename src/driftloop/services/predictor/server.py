@@ -21,6 +21,7 @@ from driftloop.services import listener
 from driftloop.services.predictor.model import BundleModel
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
+from driftloop.usecase import UseCase
 from driftloop_contracts import bundle
 from driftloop_contracts.object_store import open_store
 
@@ -37,12 +38,20 @@ def load(settings: Settings) -> BundleModel:
         case,
         settings.bundle,
         model_file.load(settings.scratch / bundle.MODEL),
-        FeatureRepository(case, settings.feast),
+        _features(case, settings),
         Recorder(settings.sidecar, source),
         pod_uid=settings.pod_uid,
         now=clock.now,
         replay=settings.event_time,
     )
+
+
+def _features(case: UseCase, settings: Settings) -> FeatureRepository:
+    """Return the feature repository; a shared online store's registry is this process's own."""
+    repository = FeatureRepository(case, settings.feast, settings.online_store)
+    if settings.online_store:
+        repository.apply(settings.feast / "offline")
+    return repository
 
 
 def create_app(model: BundleModel) -> Any:

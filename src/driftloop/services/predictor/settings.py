@@ -18,7 +18,8 @@ class Settings:
     ``bundle`` '' is a standby that is told its bundle on standard input; ``feast``: folder of
     the registry and the online store; ``sidecar``: where records go ('' nowhere); ``scratch``:
     where the bundle is unpacked; ``event_time``: take the event's time from the request, as a
-    replay needs; ``supervised``: end when standard input closes.
+    replay needs; ``supervised``: end when standard input closes; ``online_store``: address of
+    the online store ('': SQLite in ``feast``).
     """
 
     usecase: str
@@ -32,6 +33,7 @@ class Settings:
     event_time: bool = False
     supervised: bool = False
     pod_uid: str = ""
+    online_store: str = ""
 
     def told(self, line: str) -> Settings:
         """Return the settings with the bundle and sidecar that a line of JSON names."""
@@ -58,6 +60,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             event_time=environ.get("DRIFTLOOP_EVENT_TIME") == "1",
             supervised=environ.get("DRIFTLOOP_SUPERVISED") == "1",
             pod_uid=environ.get("POD_UID") or uuid.uuid4().hex,
+            online_store=environ.get("DRIFTLOOP_ONLINE_STORE", ""),
         )
     except KeyError as error:
         raise InvalidInput(str(error.args[0]), "the environment", "set", "nothing") from None

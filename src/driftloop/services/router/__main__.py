@@ -6,8 +6,6 @@ import os
 import signal
 import sys
 
-import uvicorn
-
 from driftloop.services import listener
 from driftloop.services.router.app import create_app
 from driftloop_contracts.errors import DriftloopError
@@ -23,7 +21,7 @@ def main() -> int:
     except (DriftloopError, KeyError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    server = listener.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server = listener.serving(app)
     signal.signal(signal.SIGTERM, server.stop)
     if environ.get("DRIFTLOOP_SUPERVISED") == "1":
         listener.await_parents_end(server.stop)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Build both images and run the tests that need them. Where no engine answers, one is started and
-# stopped again; where BASE_IMAGE is not given, the base is made by debootstrap, so no image
-# registry is needed. Must run as root for those two.
+# Build both images, then run the command given, which finds the engine in its environment. Where
+# none answers, one is started and stopped again; where BASE_IMAGE is not given, the base is made
+# by debootstrap, so no image registry is needed. Must run as root for those two.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -59,4 +59,4 @@ for target in platform drift-sidecar; do
 done
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep driftloop/
 
-.venv/bin/python -m pytest -m docker tests/containers "$@"
+"$@"

@@ -1,0 +1,1 @@
+"""Receiver on Kubernetes: checks who sends a CloudEvent, and keeps it as an object."""

@@ -1,0 +1,39 @@
+"""``python -m driftloop.services.receiver``: the receiver on Kubernetes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from driftloop import clock
+from driftloop.adapters.kubernetes_objects import Objects
+from driftloop.services import listener
+from driftloop.services.receiver.app import Receiver, create_app
+from driftloop_contracts.errors import DriftloopError, InvalidInput
+
+
+def main() -> int:
+    """Serve until told to stop; return 2 when the settings are refused."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        port = os.environ.get("DRIFTLOOP_PORT", "8080")
+        if not (port.isdecimal() and int(port) < 65536):
+            raise InvalidInput("DRIFTLOOP_PORT", "the environment", "from 0 to 65535", port)
+        bound = listener.bind(os.environ.get("DRIFTLOOP_HOST", "0.0.0.0"), int(port))
+    except DriftloopError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    senders = os.environ.get("DRIFTLOOP_SENDERS", "driftloop-predictor").split()
+    server = listener.serving(create_app(Receiver(Objects(), senders, clock.now)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.stop)
+    server.run(sockets=[bound])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""A stand-in for KServe's controller in Standard mode: InferenceServices become Deployments.
+
+``python kserve_controller.py``, KUBECONFIG in the environment. What it copies, from KServe 0.21:
+- the predictor of an InferenceService NAME runs as the Deployment NAME-predictor behind a Service
+  of that name, port 80 (pkg/controller/v1beta1/inferenceservice/components/predictor.go,
+  reconcilers/raw);
+- containers and volumes come from the ServingRuntime that model.runtime names, every container of
+  it into the same pod; pod fields and the annotations and labels of the predictor come from the
+  InferenceService;
+- deploymentStrategy is the Deployment's; minReplicas its replicas;
+- the condition PredictorReady, and Ready after it, follow the Deployment's Available.
+Left out: storage initializer, logger, autoscaler, ingress, canaries, every other mode.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from kubernetes import client, config
+
+from driftloop.adapters.kubernetes_objects import Absent, Objects, Stale
+
+OWN = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "model", "labels"}
+OWN |= {"annotations", "deploymentStrategy"}
+"""Fields of a predictor that are not its pod's."""
+
+
+def deployment(service: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
+    predictor, name = service["spec"]["predictor"], service["metadata"]["name"]
+    label = {"app": f"isvc.{name}-predictor"}
+    labels = label | predictor.get("labels", {})
+    pod = {key: value for key, value in predictor.items() if key not in OWN}
+    pod |= {key: runtime["spec"][key] for key in ("containers", "volumes")}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(service),
+        "spec": {
+            "replicas": predictor["minReplicas"],
+            "selector": {"matchLabels": label},
+            "strategy": predictor["deploymentStrategy"],
+            "template": {
+                "metadata": {"labels": labels, "annotations": predictor.get("annotations", {})},
+                "spec": pod,
+            },
+        },
+    }
+
+
+def metadata(service: dict[str, Any]) -> dict[str, Any]:
+    found = service["metadata"]
+    owner = {key: service[key] for key in ("apiVersion", "kind")}
+    owner |= {"name": found["name"], "uid": found["uid"], "controller": True}
+    return {
+        "name": f"{found['name']}-predictor",
+        "namespace": found["namespace"],
+        "ownerReferences": [owner],
+    }
+
+
+def reconcile(service: dict[str, Any], objects: Objects, apps: Any, core: Any) -> None:
+    namespace = service["metadata"]["namespace"]
+    runtime_name = service["spec"]["predictor"]["model"]["runtime"]
+    runtime = objects.get("ServingRuntime", namespace, runtime_name)
+    wanted = deployment(service, runtime)
+    target = wanted["metadata"]["name"]
+    apply = {"field_manager": "kserve", "force": True, "_content_type": CONTENT}
+    apps.patch_namespaced_deployment(target, namespace, wanted, **apply)
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    front = {"apiVersion": "v1", "kind": "Service", "metadata": metadata(service)}
+    front |= {"spec": {"selector": wanted["spec"]["selector"]["matchLabels"], "ports": ports}}
+    core.patch_namespaced_service(target, namespace, front, **apply)
+    found = apps.read_namespaced_deployment(target, namespace).status
+    available = any(c.type == "Available" and c.status == "True" for c in found.conditions or ())
+    status = "True" if available else "False"
+    conditions = [{"type": kind, "status": status} for kind in ("PredictorReady", "Ready")]
+    if (service.get("status") or {}).get("conditions") != conditions:
+        content = service | {"status": {"conditions": conditions}}
+        objects.replace_status("InferenceService", namespace, content)
+
+
+CONTENT = "application/apply-patch+yaml"
+
+
+def main() -> None:
+    config.load_kube_config()
+    objects, apps, core = Objects(), client.AppsV1Api(), client.CoreV1Api()
+    while True:
+        try:
+            for service in objects.list("InferenceService"):
+                try:
+                    reconcile(service, objects, apps, core)
+                except (Absent, Stale):
+                    continue
+        except Exception:
+            logging.exception("The round failed; the next one tries again.")
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()
