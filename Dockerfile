@@ -12,9 +12,10 @@ WORKDIR /app
 COPY contracts contracts
 
 FROM builder AS platform-builder
-COPY pyproject.toml uv.lock README.md ./
+COPY pyproject.toml uv.lock ./
 # Dependencies first: they change less often than the code.
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+COPY README.md ./
 COPY src src
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable \
     && .venv/bin/python -m compileall -q -o 1 .venv/lib/python3.11/site-packages
@@ -22,9 +23,10 @@ COPY usecases usecases
 COPY pipelines/compiled pipelines/compiled
 
 FROM builder AS sidecar-builder
-COPY sidecar/pyproject.toml sidecar/uv.lock sidecar/README.md sidecar/
+COPY sidecar/pyproject.toml sidecar/uv.lock sidecar/
 WORKDIR /app/sidecar
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+COPY sidecar/README.md ./
 COPY sidecar/src src
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable
 

@@ -12,7 +12,7 @@ MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 IMAGE ?= driftloop/platform:latest
 BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-s3 test-containers test-cluster lint pipelines crds image benchmark clean
+.PHONY: help install run test test-s3 test-containers test-cluster test-node lint pipelines crds image benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -34,7 +34,12 @@ test-containers: install ## run the compiled pipeline in containers (needs a Doc
 
 test-cluster: install ## check resources and controller on a real API server (needs Go; 10 min once)
 	tests/cluster/cluster.sh build
-	$(PYTHON) -m pytest -m cluster tests/cluster
+	$(PYTHON) -m pytest -m 'cluster and not node' tests/cluster
+
+test-node: install .tools/bin/minio ## turn the loop in pods on a real node (needs root, Go, Docker)
+	tests/cluster/cluster.sh build
+	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio tests/containers/with_images.sh \
+		$(PYTHON) -m pytest -m node tests/cluster
 
 lint: install ## ruff, mypy and the import contracts
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""The command line: ``driftloop run | status | explain | loops``."""
+"""The command line: ``driftloop run | status | explain | loops | render | doctor``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftloop import usecase
+from driftloop import cluster_commands, usecase
 from driftloop.usecase import Span
 from driftloop_contracts.errors import DriftloopError, InvalidInput, RunFailed
 
@@ -91,6 +91,10 @@ def loops() -> None:
             name, case.loop.name, champion, found["last_event_time"] if found else "never"
         )
     Console().print(table)
+
+
+app.command()(cluster_commands.render)
+app.command()(cluster_commands.doctor)
 
 
 def main() -> None:

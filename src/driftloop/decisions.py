@@ -29,7 +29,7 @@ MAX_QUARANTINE = 64
 
 @dataclass(frozen=True)
 class Started:
-    """The loop begins, with enough history for a first model."""
+    """The loop has no model, and enough history for a first one; said twice it is one wish."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Decision:
 def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decision:
     """Return what follows from ``event`` for a loop in ``state``."""
     if isinstance(event, Started):
-        decision = _ask(state, _cause("initial", now, "The loop has no model yet."))
+        decision = _begun(state, now)
     elif isinstance(event, WindowJudged):
         decision = _faulted(state, event).then(lambda s: _drifted(s, event, spec))
     elif isinstance(event, RetrainingEnded):
@@ -134,6 +134,12 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
 
 def _cause(kind: Kind, now: datetime, text: str, onset: datetime | None = None) -> Cause:
     return Cause(kind=kind, until=now, ready_at=now, onset=onset, evidence=(text,))
+
+
+def _begun(state: State, now: datetime) -> Decision:
+    if state.champion or state.running or _waits(state, "initial"):
+        return Decision(state)
+    return _ask(state, _cause("initial", now, "The loop has no model yet."))
 
 
 def _ask(state: State, cause: Cause) -> Decision:
@@ -275,7 +281,7 @@ def _obstacle(state: State, spec: LoopSpec, now: datetime) -> str:
         return "The loop is paused."
     if state.unpromoted >= policy.breaker:
         return f"{state.unpromoted} retrainings in a row promoted nothing; a person must decide."
-    if state.started and now - state.started[-1] < policy.cooldown:
+    if state.champion and state.started and now - state.started[-1] < policy.cooldown:
         return f"The cooldown of {show_duration(policy.cooldown)} is not over."
     if sum(now - start < DAY for start in state.started) >= policy.daily_budget:
         return f"The budget of {policy.daily_budget} a day is used up."

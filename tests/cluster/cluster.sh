@@ -100,6 +100,7 @@ up() {
   client=$(free_port) peer=$(free_port) api=$(free_port)
   openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=test 2>/dev/null
   echo "$client" > etcd.port; echo "$api" > api.port; echo "$peer" > peer.port
+  echo "$HOST" > host
   certificate server kube-apiserver k8s "IP:127.0.0.1,IP:10.96.0.1,IP:$HOST,DNS:localhost"
   certificate admin admin system:masters DNS:admin
   openssl genrsa -out accounts.key 2048 2>/dev/null
@@ -118,6 +119,7 @@ start_etcd() {
 }
 
 start_apiserver() {
+  HOST=$(cat host)
   start apiserver "$BIN/kube-apiserver" --etcd-servers="http://127.0.0.1:$(cat etcd.port)" \
     --bind-address="$HOST" --allow-privileged --secure-port="$(cat api.port)" --service-cluster-ip-range=10.96.0.0/16 \
     --tls-cert-file=server.crt --tls-private-key-file=server.key --client-ca-file=ca.crt \

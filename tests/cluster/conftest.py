@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,27 +12,37 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
+import traffic
 import yaml
 from api_server import HERE, ROOT, Cluster
+from process import Process
 from waiting import eventually
 
 from driftloop import usecase
-from driftloop.archive import Archive
-from driftloop.laptop.unfolding import Unfolding
 from driftloop.resources import definitions
-from driftloop.usecase import Span, UseCase
+from driftloop.usecase import UseCase
 from driftloop_contracts.object_store import FileStore
-
-DAYS = 20
-"""Days of traffic a loop finds in its archive, the last one yesterday."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+
+
+MEASURED: list[str] = []
+
+
+@pytest.fixture
+def measured() -> Callable[[str], None]:
+    """Print a line at the end of the run, whatever came of the tests."""
+    return MEASURED.append
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in MEASURED:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -63,45 +72,18 @@ def case() -> UseCase:
 
 
 @pytest.fixture(scope="session")
-def store(case: UseCase, tmp_path_factory: pytest.TempPathFactory) -> FileStore:
-    """An archive with the simulator's traffic, moved so that it ends yesterday."""
-    store = FileStore(tmp_path_factory.mktemp("store"))
-    archive, stream = Archive(store, case.loop.name), case.read(Span(seed=1))
-    first = stream.requests["event_time"].iloc[0].floor("D")
-    later = pd.Timestamp.now(tz="UTC").floor("D") - pd.Timedelta(days=DAYS) - first
-    for frame, names in (
-        (stream.requests, ["event_time"]),
-        (stream.outcomes, ["event_time", "known_time"]),
-    ):
-        for name in names:
-            frame[name] += later
-    unfolding = Unfolding(stream)
-    for day in pd.date_range(first + later, periods=DAYS, freq="D"):
-        name = f"{day:%Y-%m-%d}"
-        archive.put("outcomes", name, unfolding.advance(day))
-        span = unfolding.between(day, day + pd.Timedelta(days=1))
-        archive.put("requests", name, stream.requests.iloc[span])
-        history = unfolding.labelled(first + later, day)
-        if len(history):
-            for view, rows in case.compute_features(history, day).items():
-                archive.put(f"features/{view}", name, rows)
-    return store
+def archived(case: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with traffic up to yesterday."""
+    folder = tmp_path_factory.mktemp("archive")
+    traffic.archive(FileStore(folder), case)
+    return folder
 
 
-class Process:
-    """A process of a test; killed when the test ends, if not before."""
-
-    def __init__(self, command: list[str], environ: dict[str, str], log: Path) -> None:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self.log = log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command, env=inherited | environ, stdout=output, stderr=output, cwd=ROOT
-            )
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+@pytest.fixture
+def store(archived: Path, namespace: str, tmp_path: Path) -> FileStore:
+    """A store in which the namespace's loops have an archive."""
+    shutil.copytree(archived, tmp_path / "store" / namespace)
+    return FileStore(tmp_path / "store")
 
 
 @pytest.fixture

@@ -144,11 +144,20 @@ down() {
   [ -d "$1" ] || return 0
   cd "$1"
   local name
-  for name in kubelet proxy coredns scheduler controller-manager; do stop "$name"; done
+  for name in scheduler controller-manager; do stop "$name"; done
+  # By the kubelet, so that addresses and interfaces are given back.
+  timeout 30 "$BIN/kubectl" --kubeconfig=admin.conf delete pods -A --all --grace-period=1 --wait=false \
+    >/dev/null 2>&1 || true
+  for _ in $(seq 30); do
+    [ -z "$(runtime tasks ls -q 2>/dev/null)" ] && break
+    sleep 1
+  done
+  for name in kubelet proxy coredns; do stop "$name"; done
   if [ -f containerd.pid ]; then
     runtime tasks ls -q 2>/dev/null | xargs -r -n1 ctr -a containerd.sock -n k8s.io tasks kill -s KILL \
       >/dev/null 2>&1 || true
     stop containerd
+    pkill -KILL -f "containerd-shim.* -address $(pwd)/containerd.sock" || true
   fi
   awk -v below="$(pwd)/" 'index($2, below) == 1 {print $2}' /proc/mounts | sort -r \
     | xargs -r -n1 umount -l 2>/dev/null || true

@@ -131,3 +131,22 @@ def test_a_run_that_fails_ends_its_retraining_with_the_reason(
     found = eventually(ended, "the retraining to end")
     assert found["status"]["verdict"] == "failed"
     assert "a step failed" in found["status"]["reasons"][0]
+
+
+def test_loops_of_one_name_in_two_namespaces_do_not_see_each_other(
+    cluster, controller, manifest, namespace
+) -> None:
+    """Only the first one's folder of the store holds an archive."""
+    other = f"{namespace[:40]}-other"
+    assert cluster.kubectl("create", "namespace", other).returncode == 0
+    controller("controller", f"{namespace} {other}")
+    assert cluster.apply(manifest, namespace).returncode == 0
+    eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    assert cluster.apply(manifest, other).returncode == 0
+
+    def ended() -> Any:
+        found = cluster.objects.get("Retraining", other, "ads-ctr-1")
+        return found if found.get("status", {}).get("phase") == "Ended" else None
+
+    assert eventually(ended, "the other's retraining to end")["status"]["verdict"] == "failed"
+    assert champion(cluster, other, 1) == ""

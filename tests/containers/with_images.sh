@@ -55,7 +55,7 @@ fi
 for target in platform drift-sidecar; do
     echo "Building driftloop/$target."
     docker build --network=host --build-arg "BASE_IMAGE=$BASE_IMAGE" --target "$target" \
-        -t "driftloop/$target:latest" . >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
+        -t "driftloop/$target:latest" -t "driftloop/$target:test" . >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
 done
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep driftloop/
 

@@ -53,6 +53,23 @@ def test_a_loop_without_a_model_trains_one(ads: LearningLoop) -> None:
     assert decision.state.running == 1
 
 
+def test_a_beginning_said_twice_is_one_wish(ads: LearningLoop) -> None:
+    """Two controllers may see a new loop at the same moment."""
+    opened = decide(State(), Started(), ads.spec, at(0)).state
+    assert decide(opened, Started(), ads.spec, at(0)) == Decision(opened)
+    served = serving(ads)
+    assert decide(served, Started(), ads.spec, at(0)) == Decision(served)
+
+
+def test_a_first_training_that_failed_is_tried_again_within_the_budget(ads: LearningLoop) -> None:
+    opened = decide(State(), Started(), ads.spec, at(0)).state
+    failed = decide(opened, RetrainingEnded(1, "failed", "", None), ads.spec, at(0.1)).state
+    early = decide(failed, Started(), ads.spec, at(0.2))
+    assert of(early, OpenRetraining) == []
+    late = decide(early.state, Started(), ads.spec, at(1.1))
+    assert [a.number for a in of(late, OpenRetraining)] == [2]
+
+
 def test_a_passed_gate_promotes(ads: LearningLoop) -> None:
     opened = decide(State(), Started(), ads.spec, at(0)).state
     decision = decide(opened, RetrainingEnded(1, "promote", "v1", at(-1)), ads.spec, at(0))

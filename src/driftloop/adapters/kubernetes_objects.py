@@ -9,7 +9,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.rest import ApiException
 
-from driftloop.adapters.unavailable import answering
+from driftloop.adapters.unavailable import Unavailable, answering
 
 Object = dict[str, Any]
 
@@ -71,6 +71,10 @@ class Objects:
         with suppress(Absent):
             self._call("DELETE", _path(kind, namespace, name))
 
+    def version(self) -> str:
+        """Return the API server's version."""
+        return str(self._call("GET", "/version")["gitVersion"])
+
     def kinds(self, group: str, version: str) -> set[str]:
         """Return the kinds of a group that the API server lists, none while it starts."""
         groups = {found["name"] for found in self._call("GET", "/apis")["groups"]}
@@ -106,7 +110,7 @@ class Objects:
                 if error.status == 404:
                     raise Absent(path) from None
                 if error.status == 409:
-                    raise Stale(path) from None
+                    raise Stale(f"{path} changed since it was read, or exists") from None
                 raise
         return found
 
@@ -122,5 +126,8 @@ def _connected() -> client.ApiClient:
     try:
         config.load_incluster_config()
     except config.ConfigException:
-        config.load_kube_config()
+        try:
+            config.load_kube_config()
+        except config.ConfigException as error:
+            raise Unavailable(f"No cluster is configured: {error}") from error
     return client.ApiClient()

@@ -14,7 +14,10 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +38,18 @@ def run(package: str, root: str, parameters: dict[str, str]) -> Any:
     runner = local.SubprocessRunner(use_venv=False)
     local.init(runner=runner, pipeline_root=root, raise_on_error=False)
     pipeline = components.load_component_from_file(package)
-    return pipeline(**parameters).outputs.get("Output")
+    return pipeline(**_defaults(package) | parameters).outputs.get("Output")
+
+
+def _defaults(package: str) -> dict[str, Any]:
+    """Return the pipeline's optional parameters; a loaded component forgets empty defaults."""
+    spec = next(yaml.safe_load_all(Path(package).read_text(encoding="utf-8")))
+    known = spec["root"]["inputDefinitions"]["parameters"]
+    return {
+        name: given.get("defaultValue", "")
+        for name, given in known.items()
+        if given.get("isOptional")
+    }
 
 
 def _end_with_parent() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from driftloop_contracts.errors import InvalidInput
 
 VARIABLE = "DRIFTLOOP_ONLINE_STORE"
-"""Where the store is: empty for SQLite, or redis://[:PASSWORD@]HOST[:PORT], rediss:// for TLS."""
+"""Where it is: empty for SQLite, or redis[s]://[:PASSWORD@]HOST[:PORT][/DATABASE]."""
 
 
 def configuration(address: str, folder: Path) -> dict[str, Any]:
@@ -26,17 +26,21 @@ def configuration(address: str, folder: Path) -> dict[str, Any]:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port or 6379
+        database = int(parts.path.strip("/") or 0)
     except ValueError:
         host = None
     if host is None or parts.scheme not in ("redis", "rediss"):
         # The address may hold a password, so a message shows only how it begins.
         shown = address.partition(":")[0]
-        raise InvalidInput(VARIABLE, "the environment", "empty or redis://HOST:PORT", shown)
+        raise InvalidInput(
+            VARIABLE, "the environment", "empty or redis://HOST:PORT/DATABASE", shown
+        )
     password = unquote(parts.password or "")
     if "," in password:
         # Feast splits its connection string there, and knows no way to quote it.
         raise InvalidInput(VARIABLE, "the environment", "without ',' in its password", "one")
     # As JSON: Feast would read a password of digits as a number.
     options = [f"password={json.dumps(password)}"] if password else []
+    options += [f"db={database}"] if database else []
     options += ["ssl=true"] if parts.scheme == "rediss" else []
     return {"type": "redis", "connection_string": ",".join([f"{host}:{port}", *options])}

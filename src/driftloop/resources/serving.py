@@ -9,7 +9,7 @@ Source: KServe 0.21, ServingRuntime v1alpha1 and InferenceService v1beta1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from driftloop.loop import LearningLoop
@@ -23,8 +23,10 @@ LOOP = "driftloop.io/loop"
 AUDIENCE = "driftloop"
 """Audience of the tokens that sidecars send with their events."""
 PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
+PREDICTOR_LINGERS, SIDECAR_LINGERS = 5, 25
+"""Seconds that each container goes on after its pod was told to end."""
 DRAIN_SECONDS = 60
-"""Time a pod has to finish what is in flight and to hand its last records over."""
+"""Time a pod has to finish what is in flight and to write its last records."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Platform:
     service_account: str = "driftloop-predictor"
     replicas: tuple[int, int] = (1, 3)
     environ: dict[str, str] = field(default_factory=dict)
+
+    def within(self, namespace: str) -> Platform:
+        """Return the platform as loops of ``namespace`` see it: its part of the store is theirs."""
+        return replace(self, store=f"{self.store}/{namespace}")
 
 
 def objects(loop: LearningLoop, version: str, platform: Platform) -> list[Manifest]:
@@ -126,6 +132,8 @@ def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
     return container | {
         "ports": [{"name": "http1", "containerPort": PREDICTOR_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
+        # Its Service goes on sending for a moment after a pod is told to end.
+        "lifecycle": _linger(PREDICTOR_LINGERS),
         "resources": _resources("250m", "1", "512Mi", "1Gi"),
     }
 
@@ -144,6 +152,8 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
     return container | {
         "ports": [{"name": "drift", "containerPort": SIDECAR_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
+        # The predictor, told to end at the same time, hands its last records over first.
+        "lifecycle": _linger(SIDECAR_LINGERS),
         "resources": _resources("100m", "1", "384Mi", "768Mi"),
         "volumeMounts": [
             *container["volumeMounts"],
@@ -162,7 +172,9 @@ def _container(
     name: str, image: str, module: str, environ: dict[str, str], platform: Platform
 ) -> Manifest:
     """Return what both containers share: command, identity, settings and confinement."""
-    shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"}
+    # The root is read-only: what libraries write beside our own files goes to the scratch volume.
+    written = {"HOME": "/scratch", "TMPDIR": "/scratch"}
+    shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"} | written
     settings = platform.environ | shared | environ
     told = [
         _from_pod("DRIFTLOOP_BUNDLE", f"metadata.annotations['{BUNDLE}']"),
@@ -181,6 +193,10 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def _linger(seconds: int) -> Manifest:
+    return {"preStop": {"exec": {"command": ["sleep", str(seconds)]}}}
 
 
 def _from_pod(name: str, path: str) -> Manifest:

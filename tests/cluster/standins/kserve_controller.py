@@ -18,9 +18,10 @@ import logging
 import time
 from typing import Any
 
-from kubernetes import client, config
+from driftloop.adapters.kubernetes_objects import PATHS, Absent, Objects, Stale
 
-from driftloop.adapters.kubernetes_objects import Absent, Objects, Stale
+PATHS["Deployment"] = "apis/apps/v1/namespaces/{namespace}/deployments"
+PATHS["Service"] = "api/v1/namespaces/{namespace}/services"
 
 OWN = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "model", "labels"}
 OWN |= {"annotations", "deploymentStrategy"}
@@ -60,20 +61,18 @@ def metadata(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def reconcile(service: dict[str, Any], objects: Objects, apps: Any, core: Any) -> None:
+def reconcile(service: dict[str, Any], objects: Objects) -> None:
     namespace = service["metadata"]["namespace"]
     runtime_name = service["spec"]["predictor"]["model"]["runtime"]
     runtime = objects.get("ServingRuntime", namespace, runtime_name)
     wanted = deployment(service, runtime)
-    target = wanted["metadata"]["name"]
-    apply = {"field_manager": "kserve", "force": True, "_content_type": CONTENT}
-    apps.patch_namespaced_deployment(target, namespace, wanted, **apply)
+    found = objects.apply("Deployment", namespace, wanted)
     ports = [{"name": "http", "port": 80, "targetPort": 8080}]
     front = {"apiVersion": "v1", "kind": "Service", "metadata": metadata(service)}
     front |= {"spec": {"selector": wanted["spec"]["selector"]["matchLabels"], "ports": ports}}
-    core.patch_namespaced_service(target, namespace, front, **apply)
-    found = apps.read_namespaced_deployment(target, namespace).status
-    available = any(c.type == "Available" and c.status == "True" for c in found.conditions or ())
+    objects.apply("Service", namespace, front)
+    known = found.get("status", {}).get("conditions", ())
+    available = any(c["type"] == "Available" and c["status"] == "True" for c in known)
     status = "True" if available else "False"
     conditions = [{"type": kind, "status": status} for kind in ("PredictorReady", "Ready")]
     if (service.get("status") or {}).get("conditions") != conditions:
@@ -81,17 +80,13 @@ def reconcile(service: dict[str, Any], objects: Objects, apps: Any, core: Any) -
         objects.replace_status("InferenceService", namespace, content)
 
 
-CONTENT = "application/apply-patch+yaml"
-
-
 def main() -> None:
-    config.load_kube_config()
-    objects, apps, core = Objects(), client.AppsV1Api(), client.CoreV1Api()
+    objects = Objects()
     while True:
         try:
             for service in objects.list("InferenceService"):
                 try:
-                    reconcile(service, objects, apps, core)
+                    reconcile(service, objects)
                 except (Absent, Stale):
                     continue
         except Exception:

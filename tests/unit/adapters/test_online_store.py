@@ -15,6 +15,11 @@ def test_without_an_address_it_is_sqlite_in_the_folder() -> None:
     assert online_store.configuration("", Path("/f")) == {"type": "sqlite", "path": "/f/online.db"}
 
 
+def test_a_server_may_hold_several() -> None:
+    found = online_store.configuration("redis://redis/3", Path())
+    assert found["connection_string"] == "redis:6379,db=3"
+
+
 def test_a_password_may_hold_any_character() -> None:
     found = online_store.configuration("redis://:a%3D%22b@redis:7000", Path())
     _, options = RedisOnlineStore._parse_connection_string(found["connection_string"])
@@ -26,7 +31,14 @@ def test_a_password_may_hold_any_character() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://secret@redis", "redis:///0", "redis://:secret%2C@h", "redis://h:port", "[:x"],
+    [
+        "http://secret@redis",
+        "redis:///0",
+        "redis://:secret%2C@h",
+        "redis://h:port",
+        "redis://h/name",
+        "[:x",
+    ],
 )
 def test_a_wrong_address_is_refused_without_its_secrets(address: str) -> None:
     with pytest.raises(InvalidInput, match="DRIFTLOOP_ONLINE_STORE") as refused:

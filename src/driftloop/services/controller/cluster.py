@@ -26,7 +26,10 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Cluster:
-    """API server, pipeline server, object store, and how loops are served here."""
+    """API server, pipeline server, object store, and how loops are served here.
+
+    ``store`` holds one folder a namespace.
+    """
 
     objects: Objects
     runs: Runs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from driftloop import decisions
@@ -24,9 +24,12 @@ from driftloop.services.controller.controller import Controller
 from driftloop.services.controller.pipeline_run import PipelineRun
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
-from driftloop_contracts import cloudevent
+from driftloop_contracts import cloudevent, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput
+
+KEPT = timedelta(days=28)
+"""How long a LoopEvent is kept: twice the age at which the receiver refuses an event."""
 
 
 class ClusterLoop:
@@ -45,10 +48,10 @@ class ClusterLoop:
         """Look at the clock, do what is owed, and make what serves what should serve."""
         if self.loop.spec.paused:
             return
-        state, generation = self.ledger.state(self.loop.name)
+        state, _ = self.ledger.state(self.loop.name)
         if state.running:
             self._follow(state.running, now)
-        self.controller.decide(decisions.Ticked() if generation else decisions.Started(), now)
+        self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
         self.controller.settle(now)
         self.ledger.observe(now)
         self.serve()
@@ -62,7 +65,8 @@ class ClusterLoop:
         state, _ = self.ledger.state(self.loop.name)
         version = self.loop.spec.pin or state.champion
         if version:
-            for content in serving.objects(self.loop, version, self.cluster.platform):
+            platform = self.cluster.platform.within(self.namespace)
+            for content in serving.objects(self.loop, version, platform):
                 self.cluster.objects.apply(content["kind"], self.namespace, self._owned(content))
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome | None:
@@ -120,11 +124,14 @@ def parsed(resource: Object) -> LearningLoop:
 def take(cluster: Cluster, received: Object, now: datetime) -> None:
     """Take a LoopEvent that was not taken yet, and say in its status what became of it.
 
-    Events of a paused loop wait until it goes on.
+    Events of a paused loop wait until it goes on; one taken long ago is deleted.
     """
+    metadata = received["metadata"]
+    namespace = metadata["namespace"]
     if received.get("status", {}).get("taken") is not None:
+        if now - times.from_text(metadata["creationTimestamp"]) > KEPT:
+            cluster.objects.delete("LoopEvent", namespace, metadata["name"])
         return
-    namespace = received["metadata"]["namespace"]
     try:
         event = cloudevent.from_dict(received["spec"]["event"])
         loop = ClusterLoop(cluster, namespace, received["spec"]["loop"])

@@ -62,7 +62,7 @@ class PipelineRun:
         order = retrainings.order(self._retraining)
         parameters = {
             "loop": self._loop.name,
-            "store": self._cluster.platform.store,
+            "store": self._cluster.platform.within(metadata["namespace"]).store,
             "order": order.to_json(),
         }
         image = self._loop.spec.image or self._cluster.platform.image
@@ -73,8 +73,9 @@ class PipelineRun:
         if run.state != "succeeded":
             return _failed(f"Its pipeline run {run.state}: {run.message or 'no reason given'}.")
         try:
-            key = outcome.key(self._loop.name, self._retraining["metadata"]["name"])
-            return outcome.read(self._cluster.store.get(key))
+            metadata = self._retraining["metadata"]
+            key = outcome.key(self._loop.name, metadata["name"])
+            return outcome.read(self._cluster.store.get(f"{metadata['namespace']}/{key}"))
         except KeyError:
             return _failed("Its pipeline run left no verdict.")
 

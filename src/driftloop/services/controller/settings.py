@@ -33,17 +33,8 @@ class Settings:
 
 def from_env(environ: Mapping[str, str]) -> Settings:
     """Return the settings in ``environ``; raise InvalidInput for the first that is missing."""
-    platform = Platform(
-        image=_required(environ, "DRIFTLOOP_IMAGE"),
-        sidecar_image=_required(environ, "DRIFTLOOP_SIDECAR_IMAGE"),
-        store=_required(environ, "DRIFTLOOP_STORE"),
-        sink=_required(environ, "DRIFTLOOP_SINK"),
-        credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
-        service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
-        environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
-    )
     return Settings(
-        platform=platform,
+        platform=platform(environ),
         package=Path(environ.get("DRIFTLOOP_PIPELINE", "pipelines/compiled/training.yaml")),
         kfp=_required(environ, "DRIFTLOOP_KFP"),
         kfp_namespace=environ.get("DRIFTLOOP_KFP_NAMESPACE", ""),
@@ -51,6 +42,19 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         namespaces=tuple(environ.get("DRIFTLOOP_NAMESPACES", "").split()),
         liveness=environ.get("DRIFTLOOP_LIVENESS", ""),
         turn_seconds=_seconds(environ.get("DRIFTLOOP_TURN_SECONDS", "30")),
+    )
+
+
+def platform(environ: Mapping[str, str]) -> Platform:
+    """Return how loops are served; raise InvalidInput for the first setting that is missing."""
+    return Platform(
+        image=_required(environ, "DRIFTLOOP_IMAGE"),
+        sidecar_image=_required(environ, "DRIFTLOOP_SIDECAR_IMAGE"),
+        store=_required(environ, "DRIFTLOOP_STORE"),
+        sink=_required(environ, "DRIFTLOOP_SINK"),
+        credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
+        service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
+        environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
     )
 
 

@@ -1,0 +1,155 @@
+"""This machine as a cluster: one node, and beside it MinIO, Redis and the two stand-ins."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import yaml
+from api_server import HERE, ROOT, Cluster
+from process import Process
+from waiting import eventually
+
+from driftloop_contracts.object_store import ObjectStore, open_store
+
+SYSTEM = "driftloop-system"
+BUCKET = "s3://driftloop"
+IMAGES = ("driftloop/platform:test", "driftloop/drift-sidecar:test")
+
+
+class Machine(Cluster):
+    """A cluster whose pods run; ``secret``: the keys that they need."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        super().__init__(folder)
+        self.host, self.logs = host, folder / "logs"
+        self.logs.mkdir()
+        self._stack = ExitStack()
+        self._password = secrets.token_hex(8)
+        self.redis = f"redis://:{self._password}@{host}:{free_port(host)}"
+        self.secret = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{free_port(host)}",
+            "AWS_ACCESS_KEY_ID": secrets.token_hex(8),
+            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(16),
+            "DRIFTLOOP_ONLINE_STORE": self.redis,
+        }
+        self.kfp = f"http://{host}:{free_port(host)}"
+
+    def start(self, name: str, command: list[str], **environ: str) -> Process:
+        process = Process(command, self.environ | environ, self.logs / f"{name}.log")
+        self._stack.callback(_ended, process)
+        return process
+
+    def stop_all(self) -> None:
+        self._stack.close()
+
+    def start_minio(self) -> Process:
+        data = str(self.folder / "minio")
+        address = self.secret["AWS_ENDPOINT_URL"].removeprefix("http://")
+        keys = {
+            "MINIO_ROOT_USER": self.secret["AWS_ACCESS_KEY_ID"],
+            "MINIO_ROOT_PASSWORD": self.secret["AWS_SECRET_ACCESS_KEY"],
+        }
+        command = [os.environ["DRIFTLOOP_MINIO"], "server", "--address", address]
+        return self.start("minio", [*command, "--console-address", "127.0.0.1:0", data], **keys)
+
+    def make_bucket(self) -> None:
+        client, name = self.store("").client, BUCKET.removeprefix("s3://")
+        eventually(lambda: client.make_bucket(name) is None, "the object store")
+
+    def store(self, namespace: str) -> ObjectStore:
+        """Return the part of the bucket that the namespace's loops have."""
+        return open_store(f"{BUCKET}/{namespace}", self.secret)
+
+    def start_others(self) -> None:
+        """Start Redis and the stand-ins of KServe's controller and KFP's API server."""
+        port = self.redis.rpartition(":")[2]
+        redis = ["redis-server", "--port", port, "--bind", self.host, "--save", ""]
+        self.start("redis", [*redis, "--requirepass", self._password])
+        standins = HERE / "standins"
+        self.start("kserve", [sys.executable, str(standins / "kserve_controller.py")])
+        folder, port = str(self.folder / "kfp"), self.kfp.rpartition(":")[2]
+        environ = {"KFP_HOST": self.host, "KFP_NAMESPACE": "kubeflow"}
+        self.start(
+            "kfp", [sys.executable, str(standins / "kfp_server.py"), port, folder], **environ
+        )
+
+    def install(self) -> None:
+        """Apply the product's manifests with this machine's settings."""
+        overlay = self.folder / "overlay"
+        overlay.mkdir()
+        settings = {
+            "DRIFTLOOP_IMAGE": IMAGES[0],
+            "DRIFTLOOP_SIDECAR_IMAGE": IMAGES[1],
+            "DRIFTLOOP_STORE": BUCKET,
+            "DRIFTLOOP_KFP": self.kfp,
+            "DRIFTLOOP_TURN_SECONDS": "3",
+            "DRIFTLOOP_SERVING_ENV": "DRIFTLOOP_EVENT_TIME=1 OMP_NUM_THREADS=1",
+        }
+        generator = {
+            "name": "driftloop-settings",
+            "namespace": SYSTEM,
+            "behavior": "merge",
+            "literals": [f"{name}={value}" for name, value in settings.items()],
+        }
+        content = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [os.path.relpath(ROOT / "manifests" / "base", overlay)],
+            "images": [{"name": "driftloop/platform", "newTag": "test"}],
+            "configMapGenerator": [generator],
+        }
+        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        self.must("apply", "-k", str(overlay))
+        self.lend(SYSTEM)
+
+    def lend(self, namespace: str) -> None:
+        """Put the keys into a namespace."""
+        secret = {"apiVersion": "v1", "kind": "Secret", "stringData": self.secret}
+        secret["metadata"] = {"name": "driftloop-credentials"}
+        done = self.apply(secret, namespace)
+        assert done.returncode == 0, done.stderr
+
+    def must(self, *arguments: str) -> str:
+        done = self.kubectl(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Machine]:
+    """Start API server and node in ``folder``; stop everything in the end."""
+    node = str(HERE / "node.sh")
+    host = subprocess.run([node, "host"], capture_output=True, text=True, check=True).stdout.strip()
+    environ = os.environ | {"CLUSTER_HOST": host}
+    with ExitStack() as stack:
+        stack.callback(subprocess.run, [HERE / "cluster.sh", "down", folder], env=environ)
+        subprocess.run([HERE / "cluster.sh", "up", folder], check=True, env=environ)
+        stack.callback(subprocess.run, [node, "down", folder])
+        subprocess.run([node, "up", folder], check=True)
+        machine = Machine(folder, host)
+        stack.callback(machine.stop_all)
+        for image in IMAGES:
+            archive = folder / "image.tar"
+            subprocess.run(["docker", "save", "-o", archive, image], check=True)
+            subprocess.run([node, "load", folder, archive], check=True)
+            archive.unlink()
+        yield machine
+
+
+def free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _ended(process: Process) -> None:
+    if process.process.poll() is None:
+        process.kill()
+        time.sleep(0.1)

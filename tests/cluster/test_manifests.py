@@ -1,0 +1,92 @@
+"""Every way to install Driftloop, as the API server takes it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from api_server import ROOT, Cluster
+
+MANIFESTS = ROOT / "manifests"
+WAYS = sorted(
+    str(path.parent.relative_to(MANIFESTS))
+    for path in MANIFESTS.glob("**/kustomization.yaml")
+    if "kind: Kustomization" in path.read_text() and path.parent.parent.name != "base"
+)
+
+
+def built(cluster: Cluster, way: str) -> list[dict[str, Any]]:
+    done = cluster.kubectl("kustomize", str(MANIFESTS / way))
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_the_ways_are_found() -> None:
+    assert {"base", "crds", "namespace", "overlays/production"} <= set(WAYS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_api_server_takes_it(cluster: Cluster, way: str) -> None:
+    objects = built(cluster, way)
+    # A namespace that only a dry run made cannot take anything: it is made first.
+    for item in objects:
+        if item["kind"] == "Namespace":
+            assert cluster.apply(item).returncode == 0
+    text = yaml.safe_dump_all(objects)
+    done = cluster.kubectl("apply", "--dry-run=server", "-n", "default", "-f", "-", text=text)
+    if "must match the provided namespace" in done.stderr or "does not match" in done.stderr:
+        done = cluster.kubectl("apply", "--dry-run=server", "-f", "-", text=text)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_pod_keeps_to_the_restricted_profile_and_its_limits(
+    cluster: Cluster, way: str
+) -> None:
+    pods = [item["spec"]["template"]["spec"] for item in built(cluster, way) if runs(item)]
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert set(container["resources"]) == {"requests", "limits"}
+            assert "livenessProbe" in container
+
+
+def runs(item: dict[str, Any]) -> bool:
+    return item["kind"] in ("Deployment", "StatefulSet", "Job", "DaemonSet")
+
+
+def test_what_is_rendered_for_review_is_taken(cluster: Cluster, namespace: str) -> None:
+    command = [sys.executable, "-m", "driftloop.cli", "render", "ads_ctr", "--version", "0001-a"]
+    done = subprocess.run(
+        [*command, "--namespace", namespace], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    taken = cluster.kubectl("apply", "--dry-run=server", "-f", "-", text=done.stdout)
+    assert taken.returncode == 0, taken.stderr
+    assert [line.split("/")[0] for line in taken.stdout.splitlines()] == [
+        "servingruntime.serving.kserve.io",
+        "inferenceservice.serving.kserve.io",
+        "poddisruptionbudget.policy",
+    ]
+
+
+def test_the_doctor_says_what_is_there_and_what_is_not(cluster: Cluster) -> None:
+    command = [sys.executable, "-m", "driftloop.cli", "doctor"]
+    environ = cluster.environ | {"DRIFTLOOP_KFP": "http://127.0.0.1:9"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    marks = {line[7:].split(":")[0]: line[:6].strip() for line in done.stdout.splitlines()}
+    assert marks == {
+        "API server": "ok",
+        "driftloop.io/v1alpha1": "ok",
+        "serving.kserve.io/v1beta1": "ok",
+        "serving.kserve.io/v1alpha1": "ok",
+        "Kubeflow Pipelines": "AMISS",
+        "object store": "-",
+    }
+    assert "Traceback" not in done.stderr
