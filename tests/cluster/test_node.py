@@ -73,14 +73,13 @@ class Predictor:
             "get", "service", "-n", NAMESPACE, "ads-ctr-predictor", "-o",
             "jsonpath={.spec.clusterIP}",
         )  # fmt: skip
-        self.client = httpx.Client(base_url=f"http://{address}", timeout=20)
+        self.url = f"http://{address}/v1/models/ads-ctr:predict"
 
     def predict(self, rows: list[dict[str, Any]], time: str = "") -> dict[str, Any]:
         """Ask at an event time, by default an old one: a newer one would close the windows."""
         headers = {"driftloop-event-time": time or moment(QUIET_DAY)}
-        answer = self.client.post(
-            "/v1/models/ads-ctr:predict", json={"instances": rows}, headers=headers
-        )
+        # A connection of its own for every request: none is left open to an old pod.
+        answer = httpx.post(self.url, json={"instances": rows}, headers=headers, timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -170,7 +169,7 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
 ) -> None:
     predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)
     began = time.monotonic()
-    with Caller(lambda: Predictor(machine).predict(rows[:2])) as caller:
+    with Caller(lambda: predictor.predict(rows[:2])) as caller:
         predictor.send_day(rows, QUIET_DAY)
         for ago in DRIFT_DAYS:
             shifted = [row | {"category": rows[0]["category"]} for row in rows]

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 SIZE = 1000
 """Events that wait at most; a window makes two."""
-TRIES = 6
-"""Deliveries tried before an event is given up and counted."""
+TRIES = 120
+"""Deliveries tried, over ten minutes, before an event is given up and counted."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between tries; each pause is twice the one before."""
 PATIENCE = urllib3.Timeout(connect=2, read=10)

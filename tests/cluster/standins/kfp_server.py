@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,12 @@ from typing import Any
 import uvicorn
 import yaml
 from kubernetes import client, config
+from kubernetes.client.rest import ApiException
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from urllib3.exceptions import HTTPError
 
 API = "/apis/v2beta1"
 
@@ -103,13 +106,13 @@ class Server:
         config.load_kube_config()
         core, namespace, name = client.CoreV1Api(), os.environ["KFP_NAMESPACE"], f"run-{run_id}"
         held = {"metadata": {"name": name}, "data": {"pipeline.yaml": package.read_text()}}
-        core.create_namespaced_config_map(namespace, held)
-        core.create_namespaced_pod(namespace, _pod(name, package, given))
+        _patiently(lambda: core.create_namespaced_config_map(namespace, held))
+        _patiently(lambda: core.create_namespaced_pod(namespace, _pod(name, package, given)))
         self.change(run_id, state="RUNNING")
         while True:
-            phase = core.read_namespaced_pod(name, namespace).status.phase
+            phase = _patiently(lambda: core.read_namespaced_pod(name, namespace)).status.phase
             if phase in ("Succeeded", "Failed"):
-                log = core.read_namespaced_pod_log(name, namespace)
+                log = _patiently(lambda: core.read_namespaced_pod_log(name, namespace))
                 (self.folder / f"{run_id}.log").write_text(log)
                 return 0 if phase == "Succeeded" else 1
             time.sleep(0.5)
@@ -119,6 +122,19 @@ class Server:
         process = self.processes.get(run_id)
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """Return what the API server answers, however long it is away; what exists already is made."""
+    while True:
+        try:
+            return call()
+        except ApiException as error:
+            if error.status == 409:
+                return None
+        except HTTPError:
+            pass
+        time.sleep(0.5)
 
 
 def _pod(name: str, package: Path, given: str) -> dict[str, Any]:
