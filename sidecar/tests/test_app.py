@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from drift_sidecar import app
+from drift_sidecar import app, metrics
 from drift_sidecar.process import create_monitor
 from drift_sidecar.settings import Settings
 from driftloop_contracts import event_types
@@ -290,3 +290,13 @@ def test_a_body_beyond_the_limit_is_refused(client, monkeypatch):
 
 def test_health_answers(client):
     assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+
+
+def test_metrics_count_what_status_counts(client, given):
+    assert post(client, given.batch(10, 0)).status_code == 202
+    text = client.get("/metrics").text
+    labels = f'{{loop="{given.loop}",bundle="{given.version}"}}'
+    assert f"driftloop_sidecar_rows_total{labels} 10" in text
+    assert f"driftloop_sidecar_undelivered_total{labels} 0" in text
+    named = set(metrics.COUNTERS) | set(metrics.GAUGES)
+    assert named <= set(client.get("/status").json())

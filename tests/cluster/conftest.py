@@ -54,7 +54,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     subprocess.run([HERE / "cluster.sh", "up", folder], check=True)
     try:
         found = Cluster(folder)
-        for flag, path in (("-k", "manifests/crds"), ("-f", "tests/cluster/standins/kserve.yaml")):
+        standins = ("-f", "tests/cluster/standins")
+        for flag, path in (("-k", "manifests/crds"), standins):
             done = found.kubectl("apply", flag, str(ROOT / path))
             assert done.returncode == 0, done.stderr
         names = [f"crd/{resource.plural}.driftloop.io" for resource in definitions.RESOURCES]

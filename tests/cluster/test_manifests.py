@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +60,21 @@ def test_every_pod_keeps_to_the_restricted_profile_and_its_limits(
 
 def runs(item: dict[str, Any]) -> bool:
     return item["kind"] in ("Deployment", "StatefulSet", "Job", "DaemonSet")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in MANIFESTS.glob("components/*")))
+def test_a_component_fits_on_the_base(cluster: Cluster, name: str, tmp_path: Path) -> None:
+    relative = os.path.relpath(MANIFESTS, tmp_path)
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [f"{relative}/base"],
+        "components": [f"{relative}/components/{name}"],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    assert cluster.kubectl("apply", "-k", str(MANIFESTS / "base")).returncode == 0
+    done = cluster.kubectl("apply", "--dry-run=server", "-k", str(tmp_path))
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_rendered_for_review_is_taken(cluster: Cluster, namespace: str) -> None:

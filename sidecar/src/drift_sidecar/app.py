@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from drift_sidecar import grid
+from drift_sidecar import grid, metrics
 from drift_sidecar.monitor import Busy, Foreign, Monitor
 from driftloop_contracts import cloudevent, event_types, inference, times
 from driftloop_contracts.cloudevent import CloudEvent
@@ -35,7 +35,7 @@ class TooLarge(DriftloopError):
 
 
 def create_app(monitor: Monitor) -> Starlette:
-    """Return the app: POST / takes events; GET /healthz, /readyz and /status answer."""
+    """Return the app: POST / takes events; GET /healthz, /readyz, /status and /metrics answer."""
 
     async def receive(request: Request) -> Response:
         try:
@@ -54,12 +54,16 @@ def create_app(monitor: Monitor) -> Starlette:
     async def status(_: Request) -> Response:
         return JSONResponse(monitor.status())
 
+    async def told(_: Request) -> Response:
+        return Response(metrics.text(monitor.status()), media_type=metrics.CONTENT_TYPE)
+
     return Starlette(
         routes=[
             Route("/", receive, methods=["POST"]),
             Route("/healthz", healthy),
             Route("/readyz", healthy),
             Route("/status", status),
+            Route("/metrics", told),
         ]
     )
 

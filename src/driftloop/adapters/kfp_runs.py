@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,19 @@ class Run:
 class KfpRuns:
     """The runs of the compiled pipeline ``package`` in one experiment.
 
-    Every call may raise Unavailable.
+    ``connect`` returns KFP's client; it is called by the first call that needs one, since that
+    client speaks to the server as soon as it is made. Every call may raise Unavailable.
     """
 
-    def __init__(self, client: Any, package: Path, experiment: str, *, namespace: str = "") -> None:
-        self._client, self._package = client, package
+    def __init__(
+        self, connect: Callable[[], Any], package: Path, experiment: str, *, namespace: str = ""
+    ) -> None:
+        self._connect, self._package = connect, package
         self._experiment, self._namespace = experiment, namespace or None
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._connect()
 
     def ensure(self, name: str, image: str, parameters: Mapping[str, str]) -> Run:
         """Return the run ``name``, created with ``parameters`` if there is none yet."""
@@ -114,12 +122,20 @@ class KfpRuns:
         return f"{host}/#/runs/details/{run_id}" if host else ""
 
 
-def connected(host: str, token: str | None, package: Path, *, namespace: str = "") -> KfpRuns:
-    """Return the runs of the server at ``host``, in the experiment 'driftloop'."""
-    import kfp
+def of_server(host: str, token: str, package: Path, *, namespace: str = "") -> KfpRuns:
+    """Return the runs of the server at ``host``, in the experiment 'driftloop'.
 
-    client = kfp.Client(host=host, existing_token=token)
-    return KfpRuns(client, package, "driftloop", namespace=namespace)
+    ``token``: file of a projected ServiceAccount token, read again as it is renewed ('': none).
+    """
+
+    def connect() -> Any:
+        import kfp
+        from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
+
+        credentials = ServiceAccountTokenVolumeCredentials(token) if token else None
+        return kfp.Client(host=host, credentials=credentials)
+
+    return KfpRuns(connect, package, "driftloop", namespace=namespace)
 
 
 def with_image(package: str, image: str) -> str:

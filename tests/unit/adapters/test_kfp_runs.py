@@ -61,7 +61,7 @@ def package(tmp_path: Path) -> Path:
 
 def test_a_second_call_finds_the_run_of_the_first(package: Path) -> None:
     client = Client()
-    runs = KfpRuns(client, package, "driftloop")
+    runs = KfpRuns(lambda: client, package, "driftloop")
     first = runs.ensure("ns.ads-ctr-1", "new", {"loop": "ads-ctr"})
     assert runs.ensure("ns.ads-ctr-1", "new", {"loop": "ads-ctr"}) == first
     (asked,) = client.asked
@@ -72,20 +72,20 @@ def test_a_second_call_finds_the_run_of_the_first(package: Path) -> None:
 
 def test_of_two_created_at_once_the_younger_is_ended(package: Path) -> None:
     client = Client(rival=True)
-    found = KfpRuns(client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
+    found = KfpRuns(lambda: client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
     assert found.id == "run-0"
     assert [run.state for run in client.stored.values()] == ["RUNNING", "CANCELED"]
 
 
 def test_a_run_the_server_forgot_is_none(package: Path) -> None:
-    assert KfpRuns(Client(), package, "driftloop").get("gone") is None
+    assert KfpRuns(Client, package, "driftloop").get("gone") is None
 
 
 def test_a_server_that_refuses_is_unavailable(package: Path) -> None:
     client = Client()
     client.list_runs = lambda **_: (_ for _ in ()).throw(ApiException(status=503))
     with pytest.raises(Unavailable, match="Kubeflow Pipelines refused or did not answer"):
-        KfpRuns(client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
+        KfpRuns(lambda: client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
 
 
 def test_an_image_is_set_in_every_step_and_left_alone_when_there_is_none() -> None:
@@ -94,3 +94,18 @@ def test_an_image_is_set_in_every_step_and_left_alone_when_there_is_none() -> No
     assert first["deploymentSpec"]["executors"]["exec-a"]["container"]["image"] == "new@sha256:1"
     assert second == {"platforms": {}}
     assert next(yaml.safe_load_all(with_image(text, ""))) == PACKAGE
+
+
+def test_a_server_that_is_away_at_the_start_is_asked_again(package: Path) -> None:
+    answers = [ApiException(status=503), Client()]
+
+    def connect() -> Client:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    runs = KfpRuns(connect, package, "driftloop")
+    with pytest.raises(Unavailable):
+        runs.find("ns.ads-ctr-1")
+    assert runs.find("ns.ads-ctr-1") is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from driftloop.services.controller import settings as configuration
@@ -37,9 +36,8 @@ def assembled(settings: Settings) -> Any:
     from driftloop_contracts.object_store import open_store
 
     objects = Objects()
-    token = Path(settings.kfp_token).read_text().strip() if settings.kfp_token else None
-    runs = kfp_runs.connected(
-        settings.kfp, token, settings.package, namespace=settings.kfp_namespace
+    runs = kfp_runs.of_server(
+        settings.kfp, settings.kfp_token, settings.package, namespace=settings.kfp_namespace
     )
     store = open_store(settings.platform.store)
     return Cluster(objects, runs, store, settings.platform)

@@ -1,0 +1,43 @@
+"""Alerts speak of metrics that exist, and say what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+RULES = yaml.safe_load((ROOT / "manifests/components/monitoring/alerts.yaml").read_text())
+ALERTS: list[dict[str, Any]] = RULES["spec"]["groups"][0]["rules"]
+SIDECAR = (ROOT / "sidecar/src/drift_sidecar/metrics.py").read_text()
+RECEIVER = (ROOT / "src/driftloop/services/receiver/app.py").read_text()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_speaks_of_metrics_that_exist(alert: dict[str, Any]) -> None:
+    names = re.findall(r"driftloop_(sidecar|receiver)_([a-z_]+)", alert["expr"])
+    assert names
+    for service, name in names:
+        bare = name.removesuffix("_total")
+        if service == "sidecar":
+            assert f'    "{bare}": ' in SIDECAR or f'{{"{bare}": ' in SIDECAR
+        else:
+            assert f'"driftloop_receiver_{bare}"' in RECEIVER
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_outcomes_that_an_alert_names_are_counted(alert: dict[str, Any]) -> None:
+    admission = (ROOT / "src/driftloop/services/receiver/admission.py").read_text()
+    tokens = (ROOT / "src/driftloop/services/receiver/tokens.py").read_text()
+    for listed in re.findall(r'outcome=~"([a-z|]+)"', alert["expr"]):
+        for outcome in listed.split("|"):
+            assert f', "{outcome}",' in RECEIVER + admission + tokens
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_says_what_to_do(alert: dict[str, Any]) -> None:
+    assert alert["annotations"]["runbook"].endswith(".")
+    assert alert["labels"]["severity"] in ("critical", "warning")
