@@ -7,7 +7,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -59,6 +59,16 @@ class UseCase:
         """Return the traffic of ``span``; raise InvalidInput for a file that cannot be used."""
         traffic: Traffic = self._module("data").read(self.loop, span)
         return traffic
+
+    def declared(self, spec: Mapping[str, Any]) -> UseCase:
+        """Return the use case with another spec of its loop; raise InvalidInput for a bad one."""
+        content = {
+            "apiVersion": self.loop.api_version,
+            "kind": self.loop.kind,
+            "metadata": {"name": self.loop.name},
+            "spec": spec,
+        }
+        return replace(self, loop=loop.parse(content, "the order's spec"))
 
     def source_name(self, span: Span) -> str:
         """Return which of the loop's sources ``span`` reads."""

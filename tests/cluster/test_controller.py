@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -58,8 +59,10 @@ def receive(cluster, namespace: str, event: CloudEvent) -> None:
 
 
 def test_a_loop_is_applied_trained_and_served(
-    cluster, controller, manifest, namespace, runs
+    cluster, controller, manifest, namespace, runs, store
 ) -> None:
+    """It is trained as it was applied, which is not how its use case's own loop.yaml has it."""
+    manifest["spec"]["training"]["estimators"] = ["gradient_boosting"]
     controller("controller", namespace)
     assert cluster.apply(manifest, namespace).returncode == 0
     version = eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
@@ -76,6 +79,8 @@ def test_a_loop_is_applied_trained_and_served(
     told = cluster.kubectl("describe", "-n", namespace, "loop", "ads-ctr").stdout
     assert "RetrainingOpened" in told
     assert f"{version} of ads-ctr-1 takes all traffic." in told
+    bundle = json.loads(store.get(f"{namespace}/bundles/ads-ctr/{version}/manifest.json"))
+    assert list(bundle["facts"]["scores"]) == ["gradient_boosting"]
     runtime = cluster.objects.get("ServingRuntime", namespace, "ads-ctr")
     assert (
         runtime["metadata"]["ownerReferences"][0]["uid"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from driftloop_contracts import times
 from driftloop_contracts.errors import InvalidInput
@@ -18,7 +20,8 @@ class Order:
 
     ``cutoff``: nothing known later is used; ``champion``: the version in service ('' for none);
     ``onset``: since when the world has been different (None: not known to have changed);
-    ``quarantine``: intervals whose rows came from a broken upstream.
+    ``quarantine``: intervals whose rows came from a broken upstream; ``spec``: the loop's, where
+    it is declared elsewhere than in the use case's loop.yaml.
     """
 
     loop: str
@@ -28,6 +31,7 @@ class Order:
     champion: str = ""
     onset: datetime | None = None
     quarantine: tuple[tuple[datetime, datetime], ...] = ()
+    spec: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -44,6 +48,7 @@ class Order:
                 "champion": self.champion,
                 "onset": times.to_text(self.onset) if self.onset else None,
                 "quarantine": [[times.to_text(a), times.to_text(b)] for a, b in self.quarantine],
+                "spec": self.spec,
             }
         )
 
@@ -56,7 +61,7 @@ def parse(loop: str, text: str, now: datetime) -> Order:
     """
     try:
         given = json.loads(text or "{}")
-        known = {"number", "cutoff", "cause", "champion", "onset", "quarantine"}
+        known = {"number", "cutoff", "cause", "champion", "onset", "quarantine", "spec"}
         for name in set(given) - known:
             raise InvalidInput(name, WHERE, f"one of {sorted(known)}", name)
         quarantine = [
@@ -70,6 +75,7 @@ def parse(loop: str, text: str, now: datetime) -> Order:
             champion=str(given.get("champion", "")),
             onset=_time(given["onset"], "onset") if given.get("onset") else None,
             quarantine=tuple(quarantine),
+            spec=given.get("spec"),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(

@@ -166,7 +166,8 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
 
 def _open(loop: str, order: str) -> tuple[UseCase, Order]:
     case = usecase.find(loop)
-    return case, orders.parse(case.loop.name, order, clock.now())
+    work = orders.parse(case.loop.name, order, clock.now())
+    return case if work.spec is None else case.declared(work.spec), work
 
 
 def _store(uri: str) -> ObjectStore:

@@ -15,7 +15,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def test_an_order_survives_its_text() -> None:
     week = timedelta(days=7)
-    full = Order("ads-ctr", 3, NOW, "drift", "2-abc", NOW - week, ((NOW - week, NOW),))
+    quarantine, spec = ((NOW - week, NOW),), {"paused": False}
+    full = Order("ads-ctr", 3, NOW, "drift", "2-abc", NOW - week, quarantine, spec)
     assert order.parse("ads-ctr", full.to_json(), NOW + week) == full
 
 

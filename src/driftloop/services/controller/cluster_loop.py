@@ -84,7 +84,8 @@ class ClusterLoop:
         """Bring one Retraining further: start its run, look at it, take how it ended."""
         if self.loop.spec.paused:
             return
-        ended = PipelineRun(self.cluster, self.loop, retraining).progress(now)
+        spec = self.resource["spec"]
+        ended = PipelineRun(self.cluster, self.loop, spec, retraining).progress(now)
         number = int(retraining["spec"]["number"])
         state, _ = self.ledger.state(self.loop.name)
         if ended is not None and state.running == number:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +19,12 @@ CLAIM = timedelta(seconds=30)
 
 
 class PipelineRun:
-    """What brings one Retraining from its creation to its end."""
+    """What brings one Retraining from its creation to its end; ``spec``: its loop's, as applied."""
 
-    def __init__(self, cluster: Cluster, loop: LearningLoop, retraining: Object) -> None:
-        self._cluster, self._loop = cluster, loop
+    def __init__(
+        self, cluster: Cluster, loop: LearningLoop, spec: Object, retraining: Object
+    ) -> None:
+        self._cluster, self._loop, self._spec = cluster, loop, spec
         self._retraining = retraining
 
     @property
@@ -59,7 +62,8 @@ class PipelineRun:
         # Who writes this starts the run: the API server lets one of several writers through.
         self._note({"phase": "Starting", "started": times.to_text(now)})
         metadata = self._retraining["metadata"]
-        order = retrainings.order(self._retraining)
+        # The loop as it is declared here, which may not be what its image was built with.
+        order = replace(retrainings.order(self._retraining), spec=self._spec)
         parameters = {
             "loop": self._loop.name,
             "store": self._cluster.platform.within(metadata["namespace"]).store,
