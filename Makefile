@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 PYTHON := .venv/bin/python
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 IMAGE ?= driftloop/platform:latest
+PLATFORM ?= driftloop/platform:latest
 BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
 .PHONY: help install run test test-s3 test-containers test-cluster test-node lint pipelines crds image benchmark clean
@@ -54,9 +55,15 @@ pipelines: install ## compile pipelines/*.py to pipelines/compiled/ (IMAGE= sets
 crds: install ## write manifests/crds/ from the models
 	$(PYTHON) -m driftloop.resources manifests/crds
 
-image: ## build the images driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=)
+image: ## build driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=), or a use case's (USECASE= IMAGE=)
+ifdef USECASE
+	test -f usecases/$(USECASE)/loop.yaml
+	docker build -f usecases/Dockerfile --build-arg PLATFORM=$(PLATFORM) \
+		--build-arg USECASE=$(USECASE) -t $(IMAGE) usecases
+else
 	docker build --network=host $(BUILD_ARGS) --target platform -t $(IMAGE) .
 	docker build --network=host $(BUILD_ARGS) --target drift-sidecar -t driftloop/drift-sidecar:latest .
+endif
 
 benchmark: install ## print the headline figures on the simulator
 	$(PYTHON) benchmarks/loop.py simulator

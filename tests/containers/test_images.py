@@ -110,6 +110,20 @@ def test_the_sidecars_image_says_what_it_misses(engine: None) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_use_case_of_ones_own_is_an_image_on_top_of_the_platform(engine: None) -> None:
+    name = "driftloop/ads-ctr:test"
+    made = subprocess.run(
+        ["make", "image", "USECASE=ads_ctr", f"IMAGE={name}"], cwd=ROOT, capture_output=True
+    )
+    assert made.returncode == 0, made.stderr
+    done = _docker("run", "--rm", "--network=host", name, "driftloop", "loops")
+    assert "ads_ctr" in done.stdout, done.stderr
+    wrong = subprocess.run(
+        ["make", "image", "USECASE=nothing", f"IMAGE={name}"], cwd=ROOT, capture_output=True
+    )
+    assert wrong.returncode != 0
+
+
 def _in_platform(store: FileStore, script: str) -> subprocess.CompletedProcess[str]:
     volume = f"{store.root}:{store.root}"
     image = "driftloop/platform:latest"
