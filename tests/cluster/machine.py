@@ -92,6 +92,7 @@ class Machine(Cluster):
             "DRIFTLOOP_STORE": BUCKET,
             "DRIFTLOOP_KFP": self.kfp,
             "DRIFTLOOP_TURN_SECONDS": "3",
+            "DRIFTLOOP_REPLICAS": "2-2",
             "DRIFTLOOP_SERVING_ENV": "DRIFTLOOP_EVENT_TIME=1 OMP_NUM_THREADS=1",
         }
         generator = {

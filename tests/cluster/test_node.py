@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -171,6 +172,8 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
     began = time.monotonic()
     with Caller(lambda: predictor.predict(rows[:2])) as caller:
         predictor.send_day(rows, QUIET_DAY)
+        kill_one_of(r"^python -m drift_sidecar")
+        eventually(lambda: ready_pods(machine) == 2, "the killed sidecar to be back")
         # Windows cannot close while their records cannot be written; requests go on.
         machine.minio.kill()
         for ago in DRIFT_DAYS:
@@ -188,11 +191,30 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
     assert caller.calls > 50
     assert caller.failures == []
     assert predictor.predict(rows[:1])["bundle_version"] == version
+    events = machine.objects.list("LoopEvent", NAMESPACE)
+    assert len({item["spec"]["event"]["source"] for item in events}) == 2
     names = [item["metadata"]["name"] for item in machine.objects.list("Retraining", NAMESPACE)]
     assert sorted(names) == ["ads-ctr-1", "ads-ctr-2"]
     assert machine.store(NAMESPACE).list("inference/ads-ctr/")
     assert seconds < 300
     measured(f"drifting traffic to the promoted model: {seconds:.0f} s, {caller.calls} calls")
+
+
+def kill_one_of(pattern: str) -> None:
+    """Kill the first process of this machine, in a pod or not, whose command is like that."""
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+
+
+def ready_pods(machine: Machine) -> int:
+    """Return how many of the loop's pods have all their containers ready."""
+    path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
+    return pods(machine, path).count("True")
+
+
+def pods(machine: Machine, path: str) -> list[str]:
+    label = "driftloop.io/loop=ads-ctr"
+    return machine.must("get", "pods", "-n", NAMESPACE, "-l", label, "-o", path).split()
 
 
 def retraining(machine: Machine, name: str) -> dict[str, Any]:
@@ -207,8 +229,4 @@ def champion(machine: Machine, prefix: str) -> str:
 def bundles(machine: Machine) -> set[str]:
     """Return the versions that pods serve now."""
     path = f"jsonpath={{.items[*].metadata.annotations.{BUNDLE.replace('.', chr(92) + '.')}}}"
-    return set(
-        machine.must(
-            "get", "pods", "-n", NAMESPACE, "-l", "driftloop.io/loop=ads-ctr", "-o", path
-        ).split()
-    )
+    return set(pods(machine, path))

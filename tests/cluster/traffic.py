@@ -29,11 +29,11 @@ def stream(case: UseCase) -> Traffic:
     return found
 
 
-def archive(store: ObjectStore, case: UseCase) -> None:
-    """Write what a loop would have seen, day by day, into ``store``."""
+def archive(store: ObjectStore, case: UseCase, days: int = DAYS) -> pd.Timestamp:
+    """Write what a loop would have seen in its first days into ``store``; return the last one."""
     target, moved = Archive(store, case.loop.name), stream(case)
     unfolding, first = Unfolding(moved), today() - pd.Timedelta(days=DAYS)
-    for day in pd.date_range(first, periods=DAYS, freq="D"):
+    for day in pd.date_range(first, periods=days, freq="D"):
         name = f"{day:%Y-%m-%d}"
         target.put("outcomes", name, unfolding.advance(day))
         span = unfolding.between(day, day + pd.Timedelta(days=1))
@@ -42,6 +42,7 @@ def archive(store: ObjectStore, case: UseCase) -> None:
         if len(history):
             for view, rows in case.compute_features(history, day).items():
                 target.put(f"features/{view}", name, rows)
+    return day
 
 
 def instances(case: UseCase, ago: int) -> list[dict[str, Any]]:

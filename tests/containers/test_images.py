@@ -8,16 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
+import traffic
 
 from driftloop import usecase
-from driftloop.archive import Archive
 from driftloop.bundle import model_file
-from driftloop.laptop.unfolding import Unfolding
 from driftloop.training import outcome
 from driftloop.training.order import Order
-from driftloop.usecase import Span
 from driftloop_contracts import bundle
 from driftloop_contracts.object_store import FileStore
 
@@ -49,19 +46,8 @@ def engine() -> None:
 def archived(tmp_path: Path) -> tuple[FileStore, Order]:
     """A week of simulated traffic below the pipeline's root, which is what gets mounted."""
     case = usecase.find("ads_ctr", {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
-    stream = case.read(Span(seed=1))
     store = FileStore(tmp_path / "root" / "store")
-    archive, unfolding = Archive(store, case.loop.name), Unfolding(stream)
-    first = stream.requests["event_time"].iloc[0].floor("D")
-    for day in pd.date_range(first, periods=DAYS, freq="D"):
-        name = f"{day:%Y-%m-%d}"
-        archive.put("outcomes", name, unfolding.advance(day))
-        span = unfolding.between(day, day + pd.Timedelta(days=1))
-        archive.put("requests", name, stream.requests.iloc[span])
-        history = unfolding.labelled(first, day)
-        if len(history):
-            for view, rows in case.compute_features(history, day).items():
-                archive.put(f"features/{view}", name, rows)
+    day = traffic.archive(store, case, DAYS)
     return store, Order(case.loop.name, 1, day.to_pydatetime(), "initial")
 
 

@@ -35,7 +35,7 @@ class Platform:
 
     ``image`` is used where a loop names none; ``credentials``: the Secret, in a loop's namespace,
     with the object store's keys and the online store's address; ``sink``: where sidecars send
-    their events; ``environ``: more settings of what serves.
+    their events; ``replicas``: fewest and most pods; ``environ``: more settings of what serves.
     """
 
     image: str

@@ -23,6 +23,12 @@ def test_what_is_not_said_has_a_default() -> None:
     assert found.platform.credentials == "driftloop-credentials"
 
 
+@pytest.mark.parametrize("text", ["2", "3-2", "0-1", "a-b", "-1-2", ""])
+def test_replicas_are_a_range(text: str) -> None:
+    with pytest.raises(InvalidInput, match="DRIFTLOOP_REPLICAS"):
+        settings.from_env(GIVEN | {"DRIFTLOOP_REPLICAS": text})
+
+
 @pytest.mark.parametrize("name", GIVEN)
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{name} in the environment must be set"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -115,26 +116,26 @@ async def _go_round(cluster: Cluster, settings: Settings) -> None:
     while True:
         await asyncio.sleep(settings.turn_seconds)
         for namespace in settings.namespaces or ("",):
-            await asyncio.to_thread(round_trip, cluster, namespace)
+            await asyncio.to_thread(go_round, cluster, namespace)
 
 
-def round_trip(cluster: Cluster, namespace: str) -> None:
+def go_round(cluster: Cluster, namespace: str) -> None:
     """Take every LoopEvent of a namespace ('': of all) that waits, and turn every loop."""
-    work: list[tuple[str, Any]] = []
+    for kind, act in (("LoopEvent", cluster_loop.take), ("LearningLoop", _turn)):
+        listed = _tried(kind, partial(cluster.objects.list, kind, namespace))
+        for found in listed or ():
+            _tried(_named(found), partial(act, cluster, found, clock.now()))
+
+
+def _tried(what: str, act: Callable[[], Any]) -> Any:
+    """Return what ``act`` returns; its trouble is logged, and keeps nothing else waiting."""
     try:
-        for event in cluster.objects.list("LoopEvent", namespace):
-            work.append((_named(event), partial(cluster_loop.take, cluster, event)))
-        for loop in cluster.objects.list("LearningLoop", namespace):
-            work.append((_named(loop), partial(_turn, cluster, loop)))
-    except (Absent, DriftloopError) as error:
-        log.warning("%s", error)
-    for name, act in work:
-        try:
-            act(clock.now())
-        except (Absent, Conflict, Stale, DriftloopError) as error:
-            log.warning("%s: %s", name, error)
-        except Exception:
-            log.exception("%s", name)  # one loop's trouble must not keep the others waiting
+        return act()
+    except (Absent, Conflict, Stale, DriftloopError) as error:
+        log.warning("%s: %s", what, error)
+    except Exception:
+        log.exception("%s", what)
+    return None
 
 
 def _turn(cluster: Cluster, loop: Object, now: datetime) -> None:

@@ -54,8 +54,21 @@ def platform(environ: Mapping[str, str]) -> Platform:
         sink=_required(environ, "DRIFTLOOP_SINK"),
         credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
         service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
+        replicas=_replicas(environ.get("DRIFTLOOP_REPLICAS", "1-3")),
         environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
     )
+
+
+def _replicas(text: str) -> tuple[int, int]:
+    """Return the fewest and the most pods of a predictor.
+
+    >>> _replicas("2-5")
+    (2, 5)
+    """
+    least, _, most = text.partition("-")
+    if not (least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most) <= 1000):
+        raise InvalidInput("DRIFTLOOP_REPLICAS", WHERE, "FEWEST-MOST, from 1 to 1000", text)
+    return int(least), int(most)
 
 
 def _pairs(text: str) -> dict[str, str]:
