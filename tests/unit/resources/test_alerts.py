@@ -1,7 +1,8 @@
-"""Alerts speak of metrics that exist, and say what to do."""
+"""Alerts and panels speak of metrics that exist; alerts say what to do."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,25 @@ import yaml
 ROOT = Path(__file__).parents[3]
 RULES = yaml.safe_load((ROOT / "manifests/components/monitoring/alerts.yaml").read_text())
 ALERTS: list[dict[str, Any]] = RULES["spec"]["groups"][0]["rules"]
+PANELS: list[dict[str, Any]] = json.loads(
+    (ROOT / "manifests/components/monitoring/dashboard.json").read_text()
+)["panels"]
+EXPRESSIONS = {alert["alert"]: alert["expr"] for alert in ALERTS}
+EXPRESSIONS |= {panel["title"]: panel["targets"][0]["expr"] for panel in PANELS}
+KSERVE = {"request_predict_seconds_bucket"}
 SIDECAR = (ROOT / "sidecar/src/drift_sidecar/metrics.py").read_text()
 RECEIVER = (ROOT / "src/driftloop/services/receiver/app.py").read_text()
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_speaks_of_metrics_that_exist(alert: dict[str, Any]) -> None:
-    names = re.findall(r"driftloop_(sidecar|receiver)_([a-z_]+)", alert["expr"])
+@pytest.mark.parametrize("title", EXPRESSIONS)
+def test_an_expression_speaks_of_metrics_that_exist(title: str) -> None:
+    names = re.findall(r"\b(driftloop|request)_([a-z_]+)", EXPRESSIONS[title])
     assert names
-    for service, name in names:
-        bare = name.removesuffix("_total")
-        if service == "sidecar":
+    for prefix, name in names:
+        service, _, bare = name.removesuffix("_total").partition("_")
+        if prefix == "request":
+            assert f"request_{name}" in KSERVE
+        elif service == "sidecar":
             assert f'    "{bare}": ' in SIDECAR or f'{{"{bare}": ' in SIDECAR
         else:
             assert f'"driftloop_receiver_{bare}"' in RECEIVER
