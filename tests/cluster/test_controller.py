@@ -138,6 +138,29 @@ def test_a_run_that_fails_ends_its_retraining_with_the_reason(
     assert "a step failed" in found["status"]["reasons"][0]
 
 
+def test_a_deleted_retraining_takes_its_run_along(
+    cluster, controller, manifest, namespace, runs
+) -> None:
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    eventually(lambda: [r for r in runs() if r["state"] == "RUNNING"], "the run")
+    eventually(
+        lambda: phase(cluster, namespace, "ads-ctr-1") == "Running", "the controller to see it"
+    )
+    done = cluster.kubectl("delete", "rt", "ads-ctr-1", "-n", namespace, "--timeout=60s")
+    assert done.returncode == 0, done.stderr
+    named = f"{namespace}.ads-ctr-1"
+    states = {run["display_name"]: run["state"] for run in runs()}
+    assert states[named] == "CANCELED"
+    events = ("get", "events", "-n", namespace)
+    eventually(lambda: "ads-ctr-1 was deleted." in cluster.kubectl(*events).stdout, "the reason")
+
+
+def phase(cluster, namespace: str, name: str) -> str:
+    found = cluster.objects.get("Retraining", namespace, name)
+    return str(found.get("status", {}).get("phase", ""))
+
+
 def test_loops_of_one_name_in_two_namespaces_do_not_see_each_other(
     cluster, controller, manifest, namespace
 ) -> None:

@@ -20,6 +20,12 @@ class Runs(Protocol):
     def ensure(self, name: str, image: str, parameters: dict[str, str]) -> Any:
         """Return the run of that name, created if there is none."""
 
+    def find(self, name: str) -> Any:
+        """Return the run of that name, or None."""
+
+    def end(self, run_id: str) -> None:
+        """End the run."""
+
     def get(self, run_id: str) -> Any:
         """Return the run, or None where it has vanished."""
 

@@ -20,7 +20,7 @@ import kopf
 from driftloop import clock
 from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
 from driftloop.ledger import Conflict
-from driftloop.services.controller import cluster_loop
+from driftloop.services.controller import cluster_loop, pipeline_run
 from driftloop.services.controller.cluster import Cluster
 from driftloop.services.controller.cluster_loop import ClusterLoop
 from driftloop.services.controller.settings import Settings
@@ -75,6 +75,10 @@ def registered(cluster: Cluster) -> kopf.OperatorRegistry:
     @kopf.timer(*RETRAININGS, interval=DRIVE_SECONDS, when=_goes_on, registry=registry)
     def drive(namespace: str | None, name: str, **_: Any) -> None:
         _again(lambda: _drive(cluster, str(namespace), name))
+
+    @kopf.on.delete(*RETRAININGS, registry=registry)
+    def abandon(body: kopf.Body, **_: Any) -> None:
+        _again(lambda: pipeline_run.abandon(cluster, dict(body)))
 
     return registry
 

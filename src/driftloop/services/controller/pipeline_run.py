@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from driftloop.adapters.kubernetes_objects import Object
+from driftloop.adapters.kubernetes_objects import Object, Stale
 from driftloop.loop import LearningLoop
 from driftloop.resources import retraining as retrainings
 from driftloop.services.controller.cluster import Cluster
@@ -70,8 +70,7 @@ class PipelineRun:
             "order": order.to_json(),
         }
         image = self._loop.spec.image or self._cluster.platform.image
-        name = f"{metadata['namespace']}.{metadata['name']}"
-        return self._cluster.runs.ensure(name, image, parameters)
+        return self._cluster.runs.ensure(_name(self._retraining), image, parameters)
 
     def _outcome(self, run: Any) -> Outcome:
         if run.state != "succeeded":
@@ -87,14 +86,37 @@ class PipelineRun:
         self._note(retrainings.ended(found, self._retraining, now))
 
     def _note(self, changed: Object) -> None:
-        """Write ``changed`` into the status of the object as it was read."""
-        status = self._status | changed
-        if status != self._status:
-            content = self._retraining | {"status": status}
-            namespace = content["metadata"]["namespace"]
-            self._retraining = self._cluster.objects.replace_status(
-                "Retraining", namespace, content
-            )
+        """Write ``changed`` into the status as it was read; raise Stale where it moved on."""
+        status = self._status
+        while status | changed != status:
+            content = self._retraining | {"status": status | changed}
+            metadata = content["metadata"]
+            try:
+                self._retraining = self._cluster.objects.replace_status(
+                    "Retraining", metadata["namespace"], content
+                )
+                return
+            except Stale:
+                self._retraining = self._cluster.objects.get(
+                    "Retraining", metadata["namespace"], metadata["name"]
+                )
+                # Marks on the object, such as kopf's, are none of this status' business.
+                if self._status != status:
+                    raise
+
+
+def abandon(cluster: Cluster, retraining: Object) -> None:
+    """End the run of a Retraining that is being deleted, if it has one that goes on."""
+    if (retraining.get("status") or {}).get("phase") in ("Starting", "Running"):
+        run = cluster.runs.find(_name(retraining))
+        if run is not None and run.state == "running":
+            cluster.runs.end(run.id)
+
+
+def _name(retraining: Object) -> str:
+    """Return the name of a Retraining's run, which is what makes it one."""
+    metadata = retraining["metadata"]
+    return f"{metadata['namespace']}.{metadata['name']}"
 
 
 def _failed(reason: str) -> Outcome:
