@@ -31,7 +31,6 @@ class Machine(Cluster):
         super().__init__(folder)
         self.host, self.logs = host, folder / "logs"
         self.logs.mkdir()
-        self.minio: Process
         self._stack = ExitStack()
         self._password = secrets.token_hex(8)
         self.redis = f"redis://:{self._password}@{host}:{free_port(host)}"
@@ -92,7 +91,6 @@ class Machine(Cluster):
             "DRIFTLOOP_STORE": BUCKET,
             "DRIFTLOOP_KFP": self.kfp,
             "DRIFTLOOP_TURN_SECONDS": "3",
-            "DRIFTLOOP_REPLICAS": "2-2",
             "DRIFTLOOP_SERVING_ENV": "DRIFTLOOP_EVENT_TIME=1 OMP_NUM_THREADS=1",
         }
         generator = {
