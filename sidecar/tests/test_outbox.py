@@ -20,7 +20,7 @@ def test_events_arrive_in_order(make_sink, given):
 
 
 def test_a_failing_sink_is_tried_again(make_sink, given):
-    sink = make_sink(503, 429, 500)
+    sink = make_sink(503, 429, 500, 404, 401)
     assert send(sink.address, [given.watermark(1)]).undelivered == 0
     assert len(sink.received) == 1
 

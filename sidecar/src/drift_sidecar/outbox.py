@@ -23,8 +23,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between tries; each pause is twice the one before."""
 PATIENCE = urllib3.Timeout(connect=2, read=10)
 """Seconds the sink has to accept a connection and to answer."""
-AGAIN = (401, 408, 425, 429)
-"""Refusals that a later try may not meet, beside every 5xx (401: the token was just replaced)."""
+AGAIN = (401, 404, 408, 425, 429)
+"""Refusals that a later try may not meet, beside every 5xx.
+
+401: the token was just replaced; 404: while a sink's pods change, something between may answer.
+"""
 
 
 class Outbox:
