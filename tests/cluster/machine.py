@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 from api_server import HERE, ROOT, Cluster
 from process import Process
@@ -19,9 +22,10 @@ from waiting import eventually
 
 from driftloop_contracts.object_store import ObjectStore, open_store
 
+NODE = HERE / "node.sh"
 SYSTEM = "driftloop-system"
 BUCKET = "s3://driftloop"
-IMAGES = ("driftloop/platform:test", "driftloop/drift-sidecar:test")
+IMAGES = ("driftloop/platform", "driftloop/drift-sidecar")
 
 
 class Machine(Cluster):
@@ -50,7 +54,7 @@ class Machine(Cluster):
     def stop_all(self) -> None:
         self._stack.close()
 
-    def start_minio(self) -> Process:
+    def start_minio(self) -> None:
         data = str(self.folder / "minio")
         address = self.secret["AWS_ENDPOINT_URL"].removeprefix("http://")
         keys = {
@@ -58,41 +62,44 @@ class Machine(Cluster):
             "MINIO_ROOT_PASSWORD": self.secret["AWS_SECRET_ACCESS_KEY"],
         }
         command = [os.environ["DRIFTLOOP_MINIO"], "server", "--address", address]
-        return self.start("minio", [*command, "--console-address", "127.0.0.1:0", data], **keys)
-
-    def make_bucket(self) -> None:
-        client, name = self.store("").client, BUCKET.removeprefix("s3://")
-        eventually(lambda: client.make_bucket(name) is None, "the object store")
+        command += ["--console-address", "127.0.0.1:0", data]
+        self.minio = self.start("minio", command, **keys)
 
     def store(self, namespace: str) -> ObjectStore:
         """Return the part of the bucket that the namespace's loops have."""
         return open_store(f"{BUCKET}/{namespace}", self.secret)
 
     def start_others(self) -> None:
-        """Start Redis and the stand-ins of KServe's controller and KFP's API server."""
+        """Start MinIO, Redis and the stand-ins of KServe's controller and KFP's API server."""
+        self.start_minio()
+        client, name = self.store("").client, BUCKET.removeprefix("s3://")
+        eventually(lambda: client.make_bucket(name) is None, "the object store")
         port = self.redis.rpartition(":")[2]
         redis = ["redis-server", "--port", port, "--bind", self.host, "--save", ""]
         self.start("redis", [*redis, "--requirepass", self._password])
         standins = HERE / "standins"
+        self.must("apply", "-f", str(standins / "kserve.yaml"))
         self.start("kserve", [sys.executable, str(standins / "kserve_controller.py")])
         folder, port = str(self.folder / "kfp"), self.kfp.rpartition(":")[2]
         environ = {"KFP_HOST": self.host, "KFP_NAMESPACE": "kubeflow"}
+        self.must("create", "namespace", "kubeflow")
+        self.lend("kubeflow")
         self.start(
             "kfp", [sys.executable, str(standins / "kfp_server.py"), port, folder], **environ
         )
 
-    def install(self) -> None:
-        """Apply the product's manifests with this machine's settings."""
-        overlay = self.folder / "overlay"
+    def install(self, root: Path = ROOT, tag: str = "test", **more: str) -> None:
+        """Apply a checkout's manifests with this machine's settings and ``more``; await them."""
+        overlay = self.folder / f"overlay-{tag}"
         overlay.mkdir()
         settings = {
-            "DRIFTLOOP_IMAGE": IMAGES[0],
-            "DRIFTLOOP_SIDECAR_IMAGE": IMAGES[1],
+            "DRIFTLOOP_IMAGE": f"{IMAGES[0]}:{tag}",
+            "DRIFTLOOP_SIDECAR_IMAGE": f"{IMAGES[1]}:{tag}",
             "DRIFTLOOP_STORE": BUCKET,
             "DRIFTLOOP_KFP": self.kfp,
             "DRIFTLOOP_TURN_SECONDS": "3",
             "DRIFTLOOP_SERVING_ENV": "DRIFTLOOP_EVENT_TIME=1 OMP_NUM_THREADS=1",
-        }
+        } | more
         generator = {
             "name": "driftloop-settings",
             "namespace": SYSTEM,
@@ -102,13 +109,22 @@ class Machine(Cluster):
         content = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "resources": [os.path.relpath(ROOT / "manifests" / "base", overlay)],
-            "images": [{"name": "driftloop/platform", "newTag": "test"}],
+            "resources": [os.path.relpath(root / "manifests" / "base", overlay)],
+            "images": [{"name": IMAGES[0], "newTag": tag}],
             "configMapGenerator": [generator],
         }
         (overlay / "kustomization.yaml").write_text(yaml.safe_dump(content))
         self.must("apply", "-k", str(overlay))
         self.lend(SYSTEM)
+        for name in ("driftloop-controller", "driftloop-receiver"):
+            self.must("rollout", "status", "-n", SYSTEM, f"deploy/{name}", "--timeout=120s")
+
+    def welcome(self, namespace: str, root: Path = ROOT) -> None:
+        """Make a namespace for loops, as confined as one can be."""
+        self.must("create", "namespace", namespace)
+        self.must("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+        self.must("apply", "-n", namespace, "-k", str(root / "manifests" / "namespace"))
+        self.lend(namespace)
 
     def kill_pod(self, name: str) -> None:
         """End a pod of Driftloop's own at once, without a word."""
@@ -129,24 +145,40 @@ class Machine(Cluster):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Machine]:
-    """Start API server and node in ``folder``; stop everything in the end."""
-    node = str(HERE / "node.sh")
-    host = subprocess.run([node, "host"], capture_output=True, text=True, check=True).stdout.strip()
+def running(*tags: str) -> Iterator[Machine]:
+    """Start a node with the images of these tags and what a cluster has; stop all in the end."""
+    images = [f"{name}:{tag}" for name in IMAGES for tag in tags]
+    if subprocess.run(["docker", "image", "inspect", *images], capture_output=True).returncode:
+        pytest.skip("There are no images to load: run 'make test-node'.")
+    folder = Path(tempfile.mkdtemp(prefix="driftloop-node-", dir="/var/tmp")) / "state"
+    with _node(folder) as host:
+        archive = folder / "images.tar"
+        subprocess.run(["docker", "save", "-o", archive, *images], check=True)
+        subprocess.run([NODE, "load", folder, archive], check=True)
+        archive.unlink()
+        machine = Machine(folder, host)
+        try:
+            machine.start_others()
+            yield machine
+        finally:
+            machine.stop_all()
+            keep = os.environ.get("DRIFTLOOP_NODE_LOGS")
+            if keep:
+                shutil.copytree(machine.logs, keep, dirs_exist_ok=True)
+    shutil.rmtree(folder.parent)
+
+
+@contextmanager
+def _node(folder: Path) -> Iterator[str]:
+    """Start API server and node; yield the address that pods reach this machine by."""
+    host = subprocess.run([NODE, "host"], capture_output=True, text=True, check=True).stdout.strip()
     environ = os.environ | {"CLUSTER_HOST": host}
     with ExitStack() as stack:
         stack.callback(subprocess.run, [HERE / "cluster.sh", "down", folder], env=environ)
         subprocess.run([HERE / "cluster.sh", "up", folder], check=True, env=environ)
-        stack.callback(subprocess.run, [node, "down", folder])
-        subprocess.run([node, "up", folder], check=True)
-        machine = Machine(folder, host)
-        stack.callback(machine.stop_all)
-        for image in IMAGES:
-            archive = folder / "image.tar"
-            subprocess.run(["docker", "save", "-o", archive, image], check=True)
-            subprocess.run([node, "load", folder, archive], check=True)
-            archive.unlink()
-        yield machine
+        stack.callback(subprocess.run, [NODE, "down", folder])
+        subprocess.run([NODE, "up", folder], check=True)
+        yield host
 
 
 def free_port(host: str) -> int:

@@ -11,6 +11,7 @@ set -euo pipefail
 source "$(dirname "$0")/cluster.sh"
 host() { hostname -I | awk '{print $1}'; }
 HOST=$(host)
+SERVICES=(-d 10.96.0.0/16 -j REJECT)
 
 up() {
   cd "$1"
@@ -43,6 +44,10 @@ T
    "ranges": [[{"subnet": "10.88.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "firewall"}, {"type": "portmap", "capabilities": {"portMappings": true}}]}
 T
+  # What is left of a Service's address here has no endpoint. `firewall` would let it leave the
+  # machine before kube-proxy's REJECT, and whatever is beyond may answer: its first chain is ours.
+  iptables -N CNI-ADMIN 2>/dev/null || true
+  iptables -C CNI-ADMIN "${SERVICES[@]}" 2>/dev/null || iptables -A CNI-ADMIN "${SERVICES[@]}"
   start containerd containerd -c containerd.toml
   for _ in $(seq 40); do runtime version >/dev/null 2>&1 && break; sleep 0.25; done
   pause_image
@@ -153,6 +158,7 @@ down() {
     sleep 1
   done
   for name in kubelet proxy coredns; do stop "$name"; done
+  iptables -D CNI-ADMIN "${SERVICES[@]}" 2>/dev/null || true
   if [ -f containerd.pid ]; then
     runtime tasks ls -q 2>/dev/null | xargs -r -n1 ctr -a containerd.sock -n k8s.io tasks kill -s KILL \
       >/dev/null 2>&1 || true

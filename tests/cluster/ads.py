@@ -1,0 +1,114 @@
+"""The ads' loop on a node, as its owner and its callers see it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pandas as pd
+import traffic
+from machine import Machine
+from waiting import eventually
+
+from driftloop.resources.serving import BUNDLE
+from driftloop_contracts import times
+
+NAMESPACE = "ads"
+QUIET_DAY, DRIFT_DAYS = 9, (8, 7, 6)
+"""Days ago: one of ordinary traffic, then some with other ads."""
+
+
+def deploy(machine: Machine, manifest: dict[str, Any]) -> float:
+    """Apply the loop; return the seconds until its first bundle is ready to predict."""
+    began = time.monotonic()
+    assert machine.apply(manifest, NAMESPACE).returncode == 0
+    for target, condition in (("loop/ads-ctr", "Promoted"), ("isvc/ads-ctr", "Ready")):
+        eventually(lambda t=target: machine.must("get", "-n", NAMESPACE, t), target, 200)
+        machine.must(
+            "wait", "-n", NAMESPACE, target, f"--for=condition={condition}", "--timeout=240s"
+        )
+    return time.monotonic() - began
+
+
+def retraining(machine: Machine, name: str) -> dict[str, Any]:
+    return machine.objects.get("Retraining", NAMESPACE, name)
+
+
+def retrainings(machine: Machine) -> list[str]:
+    found = machine.objects.list("Retraining", NAMESPACE)
+    return sorted(item["metadata"]["name"] for item in found)
+
+
+def champion(machine: Machine, prefix: str) -> str:
+    """Return the loop's champion if its version begins so."""
+    found = machine.objects.get("LearningLoop", NAMESPACE, "ads-ctr")["status"]["champion"]
+    return found if found.startswith(prefix) else ""
+
+
+def of_pods(machine: Machine, path: str) -> list[str]:
+    """Return what the loop's pods have there, one item each."""
+    label, path = "driftloop.io/loop=ads-ctr", f"jsonpath={{.items[*]{path}}}"
+    return machine.must("get", "pods", "-n", NAMESPACE, "-l", label, "-o", path).split()
+
+
+def bundles(machine: Machine) -> set[str]:
+    """Return the versions that pods serve now."""
+    return set(of_pods(machine, f".metadata.annotations.{BUNDLE.replace('.', chr(92) + '.')}"))
+
+
+class Predictor:
+    """The loop's predictor behind its Service, while pods come and go."""
+
+    def __init__(self, machine: Machine) -> None:
+        address = machine.must(
+            "get", "service", "-n", NAMESPACE, "ads-ctr-predictor", "-o",
+            "jsonpath={.spec.clusterIP}",
+        )  # fmt: skip
+        self.url = f"http://{address}/v1/models/ads-ctr:predict"
+
+    def predict(self, rows: list[dict[str, Any]], time: str = "") -> dict[str, Any]:
+        """Ask at an event time, by default an old one: a newer one would close the windows."""
+        headers = {"driftloop-event-time": time or moment(QUIET_DAY)}
+        # A connection of its own for every request: none is left open to an old pod.
+        answer = httpx.post(self.url, json={"instances": rows}, headers=headers, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def send_day(self, rows: list[dict[str, Any]], ago: int) -> None:
+        """Send a day's requests, at that day's event time."""
+        for first in range(0, len(rows), 100):
+            self.predict(rows[first : first + 100], moment(ago, minutes=first))
+
+
+def moment(ago: int, minutes: int = 0) -> str:
+    """Return an instant of the day ``ago`` days before today."""
+    found = traffic.today() + pd.Timedelta(days=-ago, minutes=minutes)
+    return times.to_text(found.to_pydatetime())
+
+
+class Caller:
+    """Calls the predictor all the time, with new connections, and keeps what failed."""
+
+    def __init__(self, predict: Callable[[], Any]) -> None:
+        self.calls, self.failures = 0, []
+        self._predict, self._over = predict, threading.Event()
+        self._thread = threading.Thread(target=self._call)
+
+    def __enter__(self) -> Caller:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _call(self) -> None:
+        while not self._over.wait(0.05):
+            self.calls += 1
+            try:
+                self._predict()
+            except Exception as error:
+                self.failures.append(f"{time.monotonic()}: {error!r}")
