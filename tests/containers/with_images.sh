@@ -34,7 +34,7 @@ if ! docker info >/dev/null 2>&1; then
 fi
 
 if [ -z "${BASE_IMAGE:-}" ]; then
-    BASE_IMAGE=driftloop/base:bookworm
+    export BASE_IMAGE=driftloop/base:bookworm
     if ! docker image inspect "$BASE_IMAGE" >/dev/null 2>&1; then
         echo "Making the base image by debootstrap."
         debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm \
