@@ -6,18 +6,21 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS builder
-ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv
 WORKDIR /app
 COPY contracts contracts
 
 FROM builder AS platform-builder
 COPY pyproject.toml uv.lock ./
-# Dependencies first: they change less often than the code.
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+# Dependencies first: they change less often than the code. Feast asks SQLAlchemy for its plug-in
+# of mypy, which nothing here runs.
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-package mypy --no-install-project --no-editable \
+    && find .venv -type d -name tests -prune -exec rm -rf {} +
 COPY README.md ./
 COPY src src
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable \
+# Compiled as it runs: with PYTHONOPTIMIZE=1, without which Feast takes 3.5 s to import, not 1.1 s.
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-package mypy --no-editable \
     && .venv/bin/python -m compileall -q -o 1 .venv/lib/python3.11/site-packages
 COPY usecases usecases
 COPY pipelines/compiled pipelines/compiled
@@ -25,10 +28,12 @@ COPY pipelines/compiled pipelines/compiled
 FROM builder AS sidecar-builder
 COPY sidecar/pyproject.toml sidecar/uv.lock sidecar/
 WORKDIR /app/sidecar
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable \
+    && find .venv -type d -name tests -prune -exec rm -rf {} +
 COPY sidecar/README.md ./
 COPY sidecar/src src
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable \
+    && .venv/bin/python -m compileall -q .venv/lib/python3.11/site-packages
 
 FROM ${BASE_IMAGE} AS runtime
 RUN useradd --uid 10001 --create-home driftloop
@@ -37,7 +42,7 @@ WORKDIR /app
 
 FROM runtime AS platform
 COPY --from=platform-builder /app /app
-ENV PATH=/app/.venv/bin:$PATH DRIFTLOOP_USECASES=/app/usecases
+ENV PATH=/app/.venv/bin:$PATH PYTHONOPTIMIZE=1 DRIFTLOOP_USECASES=/app/usecases
 USER 10001
 CMD ["driftloop", "--help"]
 

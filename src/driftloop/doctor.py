@@ -17,7 +17,6 @@ PATIENCE = 5.0
 KINDS = {
     ("driftloop.io", "v1alpha1"): {"LearningLoop", "Retraining", "LoopEvent"},
     ("serving.kserve.io", "v1beta1"): {"InferenceService"},
-    ("serving.kserve.io", "v1alpha1"): {"ServingRuntime"},
 }
 ADVICE = {
     "driftloop.io": "Apply manifests/crds.",

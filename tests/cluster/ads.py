@@ -21,8 +21,11 @@ QUIET_DAY, DRIFT_DAYS = 9, (8, 7, 6)
 """Days ago: one of ordinary traffic, then some with other ads."""
 
 
-def deploy(machine: Machine, manifest: dict[str, Any]) -> float:
-    """Apply the loop; return the seconds until its first bundle is ready to predict."""
+def deploy(machine: Machine, manifest: dict[str, Any], replicas: int = 1) -> float:
+    """Apply the loop; return the seconds until its first bundle is ready to predict.
+
+    Returns when all its replicas are: KServe leaves them to an autoscaler, which begins with one.
+    """
     began = time.monotonic()
     assert machine.apply(manifest, NAMESPACE).returncode == 0
     for target, condition in (("loop/ads-ctr", "Promoted"), ("isvc/ads-ctr", "Ready")):
@@ -30,7 +33,11 @@ def deploy(machine: Machine, manifest: dict[str, Any]) -> float:
         machine.must(
             "wait", "-n", NAMESPACE, target, f"--for=condition={condition}", "--timeout=240s"
         )
-    return time.monotonic() - began
+    seconds = time.monotonic() - began
+    available = f"--for=jsonpath={{.status.availableReplicas}}={replicas}"
+    deployment = "deploy/ads-ctr-predictor"
+    machine.must("wait", "-n", NAMESPACE, deployment, available, "--timeout=120s")
+    return seconds
 
 
 def retraining(machine: Machine, name: str) -> dict[str, Any]:

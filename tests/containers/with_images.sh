@@ -34,12 +34,13 @@ if ! docker info >/dev/null 2>&1; then
 fi
 
 if [ -z "${BASE_IMAGE:-}" ]; then
-    export BASE_IMAGE=driftloop/base:bookworm
+    export BASE_IMAGE=driftloop/base:bookworm-slim
     if ! docker image inspect "$BASE_IMAGE" >/dev/null 2>&1; then
         echo "Making the base image by debootstrap."
         debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm \
             "$scratch/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$scratch/debootstrap.log" 2>&1 \
             || { tail -20 "$scratch/debootstrap.log"; exit 1; }
+        (cd "$scratch/base" && rm -rf var/cache/apt/* var/lib/apt/lists/* usr/share/{doc,info,locale,man})
         # A host that reaches its package index through a certificate authority of its own lends
         # it to this local base image, never to the published Dockerfile.
         cp /etc/ssl/certs/ca-certificates.crt "$scratch/base/etc/ssl/certs/ca-certificates.crt"

@@ -19,7 +19,6 @@ PATHS = {
     "Retraining": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/retrainings",
     "LoopEvent": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/loopevents",
     "InferenceService": "apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices",
-    "ServingRuntime": "apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes",
     "PodDisruptionBudget": "apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
     "Event": "api/v1/namespaces/{namespace}/events",
     "TokenReview": "apis/authentication.k8s.io/v1/tokenreviews",

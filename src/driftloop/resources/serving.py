@@ -1,10 +1,11 @@
-"""Serving objects: a loop's ServingRuntime, InferenceService and disruption budget.
+"""Serving objects: a loop's InferenceService and disruption budget.
 
-KServe's Standard mode. One pod is one bundle: predictor and drift sidecar read the version from
-the pod's annotation, so a new bundle is a new pod template: the Deployment brings the new pod up
-beside the old one, waits until it is ready, then drains the old one.
+KServe's Standard mode, as a custom predictor (docs/adr/0009): one pod holds predictor and drift
+sidecar and is one bundle. Both read the version from the pod's annotation, so a new bundle is a
+new pod template: the Deployment brings the new pod up beside the old one, waits until it is
+ready, then drains the old one.
 
-Source: KServe 0.21, ServingRuntime v1alpha1 and InferenceService v1beta1.
+Source: KServe 0.21, InferenceService v1beta1.
 """
 
 from __future__ import annotations
@@ -55,21 +56,9 @@ class Platform:
 def objects(loop: LearningLoop, version: str, platform: Platform) -> list[Manifest]:
     """Return what serves bundle ``version`` of ``loop``, in the order to apply it."""
     return [
-        serving_runtime(loop, platform),
         inference_service(loop, version, platform),
         disruption_budget(loop),
     ]
-
-
-def serving_runtime(loop: LearningLoop, platform: Platform) -> Manifest:
-    """Return the loop's runtime: predictor and drift sidecar in one pod."""
-    spec = {
-        "supportedModelFormats": [{"name": "driftloop", "version": "1"}],
-        "protocolVersions": ["v1", "v2"],
-        "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
-        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}, _token()],
-    }
-    return _object("serving.kserve.io/v1alpha1", "ServingRuntime", loop, spec)
 
 
 def inference_service(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
@@ -95,7 +84,9 @@ def inference_service(loop: LearningLoop, version: str, platform: Platform) -> M
             "fsGroup": 10001,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "model": {"modelFormat": {"name": "driftloop"}, "runtime": loop.name},
+        # KServe takes the first container for the predictor; it must have the name it has.
+        "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
+        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}, _token()],
     }
     found = _object("serving.kserve.io/v1beta1", "InferenceService", loop, {"predictor": predictor})
     # KServe's shipped default is still Knative, so Standard is always said.
@@ -119,7 +110,6 @@ def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_SIDECAR": f"http://127.0.0.1:{SIDECAR_PORT}/",
         "DRIFTLOOP_FEAST": "/scratch/feast",
         "DRIFTLOOP_SCRATCH": "/scratch/predictor",
-        "PYTHONOPTIMIZE": "1",
     }
     container = _container(
         "kserve-container",

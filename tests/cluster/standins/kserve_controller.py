@@ -4,9 +4,11 @@
 - the predictor of an InferenceService NAME runs as the Deployment NAME-predictor behind a Service
   of that name, port 80 (pkg/controller/v1beta1/inferenceservice/components/predictor.go,
   reconcilers/raw);
-- containers and volumes come from the ServingRuntime that model.runtime names, every container of
-  it into the same pod; pod fields and the annotations and labels of the predictor come from the
-  InferenceService;
+- a custom predictor's pod fields, containers and volumes included, are the pod's; its annotations
+  and labels too;
+- for a predictor with a model they come from the ServingRuntime that model.runtime names. Without
+  a storageUri KServe takes that one for a multi-model server and adds a container that pulls
+  models (utils.go, IsMMSPredictor); this does not, so that v0.1.0, which asked for that, runs;
 - deploymentStrategy is the Deployment's; minReplicas its replicas;
 - the condition PredictorReady, and Ready after it, follow the Deployment's Available.
 Left out: storage initializer, logger, autoscaler, ingress, canaries, every other mode.
@@ -21,6 +23,7 @@ from typing import Any
 from driftloop.adapters.kubernetes_objects import PATHS, Absent, Objects, Stale
 
 PATHS["Deployment"] = "apis/apps/v1/namespaces/{namespace}/deployments"
+PATHS["ServingRuntime"] = "apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes"
 PATHS["Service"] = "api/v1/namespaces/{namespace}/services"
 
 OWN = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "model", "labels"}
@@ -28,12 +31,13 @@ OWN |= {"annotations", "deploymentStrategy"}
 """Fields of a predictor that are not its pod's."""
 
 
-def deployment(service: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
+def deployment(service: dict[str, Any], runtime: dict[str, Any] | None) -> dict[str, Any]:
     predictor, name = service["spec"]["predictor"], service["metadata"]["name"]
     label = {"app": f"isvc.{name}-predictor"}
     labels = label | predictor.get("labels", {})
     pod = {key: value for key, value in predictor.items() if key not in OWN}
-    pod |= {key: runtime["spec"][key] for key in ("containers", "volumes")}
+    if runtime is not None:
+        pod |= {key: runtime["spec"][key] for key in ("containers", "volumes")}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -63,11 +67,11 @@ def metadata(service: dict[str, Any]) -> dict[str, Any]:
 
 def reconcile(service: dict[str, Any], objects: Objects) -> None:
     namespace = service["metadata"]["namespace"]
-    runtime_name = service["spec"]["predictor"]["model"]["runtime"]
-    runtime = objects.get("ServingRuntime", namespace, runtime_name)
+    model = service["spec"]["predictor"].get("model")
+    runtime = objects.get("ServingRuntime", namespace, model["runtime"]) if model else None
     wanted = deployment(service, runtime)
     found = objects.apply("Deployment", namespace, wanted)
-    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    ports = [{"name": "http1", "port": 80, "targetPort": 8080}]
     front = {"apiVersion": "v1", "kind": "Service", "metadata": metadata(service)}
     front |= {"spec": {"selector": wanted["spec"]["selector"]["matchLabels"], "ports": ports}}
     objects.apply("Service", namespace, front)
