@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -45,3 +46,8 @@ class Cluster:
 
     def crash(self) -> None:
         subprocess.run([HERE / "cluster.sh", "crash", self.folder], check=True)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.create_server((host, 0)) as free:
+        return int(free.getsockname()[1])

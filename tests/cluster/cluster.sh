@@ -4,21 +4,25 @@
 #   cluster.sh build      compile the binaries once (cached in DRIFTLOOP_CLUSTER_CACHE)
 #   cluster.sh built      say by the exit code whether they are there
 #   cluster.sh path       print the folder they lie in
+#   cluster.sh crds       print the folder with the Gateway API's kinds
 #   cluster.sh up DIR     start, wait until ready, write DIR/admin.conf
 #   cluster.sh stop DIR   kill the API server; go-on DIR starts it again
 #   cluster.sh crash DIR  kill the API server and start it again
 #   cluster.sh down DIR   stop what `up` started and remove DIR
 set -euo pipefail
-KUBERNETES=${KUBERNETES_VERSION:-v1.34.4}
+. "$(dirname "$0")/../../manifests/overlays/kind/versions.env"
+KUBERNETES=${KUBERNETES_VERSION:-$KUBERNETES}
 ETCD=${ETCD_VERSION:-v3.6.8}
 COREDNS=${COREDNS_VERSION:-v1.14.3}
 CACHE=${DRIFTLOOP_CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/driftloop-cluster}
 HOST=${CLUSTER_HOST:-127.0.0.1} # where the API server listens; pods reach no loopback address
 BIN=$CACHE/$KUBERNETES-$ETCD-$COREDNS
+CRDS=$CACHE/gateway-api-$GATEWAY_API
 
 PROGRAMS="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl"
 
 build() {
+  [ -d "$CRDS" ] || gateway_crds
   built && return
   mkdir -p "$BIN" "$CACHE/src/kubernetes" "$CACHE/src/etcd" "$CACHE/src/coredns"
   export CGO_ENABLED=0 GOFLAGS=-mod=mod
@@ -49,6 +53,14 @@ build() {
   module_binary coredns "github.com/coredns/coredns" "$COREDNS"
 }
 
+gateway_crds() {
+  local found
+  found=$(go mod download -json "sigs.k8s.io/gateway-api@$GATEWAY_API" \
+    | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+  mkdir -p "$CRDS"
+  cp "$found"/config/crd/standard/*_{gatewayclasses,gateways,httproutes}.yaml "$CRDS"
+}
+
 module_binary() { # NAME MODULE VERSION
   cd "$CACHE/src/$1"
   [ -f go.mod ] || printf 'module %s\n\ngo 1.24.0\n' "$1-build" > go.mod
@@ -58,6 +70,7 @@ module_binary() { # NAME MODULE VERSION
 
 built() {
   local program
+  [ -d "$CRDS" ] || return 1
   for program in $PROGRAMS etcd coredns; do [ -x "$BIN/$program" ] || return 1; done
 }
 
@@ -165,6 +178,7 @@ case "${1:-}" in
   build) build ;;
   built) built ;;
   path) echo "$BIN" ;;
+  crds) echo "$CRDS" ;;
   up) up "$2" ;;
   down) down "$2" ;;
   stop) cd "$2" && stop apiserver KILL ;;

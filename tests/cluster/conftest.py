@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import traffic
 import yaml
-from api_server import HERE, ROOT, Cluster
+from api_server import HERE, ROOT, Cluster, free_port
 from process import Process
 from waiting import eventually
 
@@ -54,12 +54,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     subprocess.run([HERE / "cluster.sh", "up", folder], check=True)
     try:
         found = Cluster(folder)
-        standins = ("-f", "tests/cluster/standins")
-        for flag, path in (("-k", "manifests/crds"), standins):
-            done = found.kubectl("apply", flag, str(ROOT / path))
+        gateway = subprocess.check_output([HERE / "cluster.sh", "crds"], text=True).strip()
+        standins = str(HERE / "standins")
+        kinds = ("-k", str(ROOT / "manifests/crds")), ("-f", standins)
+        # The Gateway API's are too large for the annotation that apply keeps on this side.
+        for command in (*kinds, ("--server-side", "-f", gateway)):
+            done = found.kubectl("apply", *command)
             assert done.returncode == 0, done.stderr
         names = [f"crd/{resource.plural}.driftloop.io" for resource in definitions.RESOURCES]
         names += ["crd/inferenceservices.serving.kserve.io"]
+        names += ["crd/httproutes.gateway.networking.k8s.io"]
         done = found.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
         assert done.returncode == 0, done.stderr
         yield found
@@ -106,8 +110,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 @pytest.fixture
 def kfp(start: Callable[..., Process], tmp_path: Path) -> str:
     """The pipeline server's stand-in; returns its address. Its runs lie in kfp/."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = str(HERE / "standins" / "kfp_server.py")
     environ = {"DRIFTLOOP_USECASES": str(ROOT / "usecases"), "OMP_NUM_THREADS": "1"}
     start("kfp", server, str(port), str(tmp_path / "kfp"), **environ)
@@ -118,10 +121,10 @@ def kfp(start: Callable[..., Process], tmp_path: Path) -> str:
 @pytest.fixture
 def controller(
     start: Callable[..., Process], cluster: Cluster, kfp: str, store: FileStore
-) -> Callable[[str, str], Process]:
-    """Start a controller for a namespace."""
+) -> Callable[..., Process]:
+    """Start a controller for a namespace, with more settings where needed."""
 
-    def begin(name: str, namespace: str) -> Process:
+    def begin(name: str, namespace: str, **more: str) -> Process:
         environ = cluster.environ | {
             "DRIFTLOOP_IMAGE": "driftloop/platform:test",
             "DRIFTLOOP_SIDECAR_IMAGE": "driftloop/drift-sidecar:test",
@@ -131,7 +134,7 @@ def controller(
             "DRIFTLOOP_NAMESPACES": namespace,
             "DRIFTLOOP_TURN_SECONDS": "2",
         }
-        return start(name, "-m", "driftloop.services.controller", **environ)
+        return start(name, "-m", "driftloop.services.controller", **environ | more)
 
     return begin
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from api_server import HERE, ROOT, Cluster
+from api_server import HERE, ROOT, Cluster, free_port
 from process import Process
 from waiting import eventually
 
@@ -179,11 +178,6 @@ def _node(folder: Path) -> Iterator[str]:
         stack.callback(subprocess.run, [NODE, "down", folder])
         subprocess.run([NODE, "up", folder], check=True)
         yield host
-
-
-def free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _ended(process: Process) -> None:

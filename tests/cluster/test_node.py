@@ -36,7 +36,7 @@ def machine(case: UseCase) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def served(machine: Machine, manifest_of_ads: dict[str, Any]) -> float:
     """Apply the loop; return the seconds until its first bundle is ready to predict."""
-    return ads.deploy(machine, manifest_of_ads)
+    return ads.deploy(machine, manifest_of_ads, replicas=2)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,12 @@ def manifest_of_ads(case: UseCase) -> dict[str, Any]:
 def materialized(machine: Machine, served: float) -> None:
     """Fill Redis through the committed pipeline, as a user would."""
     package = ROOT / "pipelines" / "compiled" / "materialize.yaml"
-    runs = KfpRuns(lambda: Client(host=machine.kfp), package, "driftloop")
+    runs = KfpRuns(lambda: Client(host=machine.kfp), package)
     parameters = {"loop": "ads-ctr", "store": f"s3://driftloop/{NAMESPACE}"}
-    run = runs.ensure("materialize-by-hand", f"{IMAGES[0]}:test", parameters)
-    eventually(lambda: runs.get(run.id).state == "succeeded", "materialization", 90)
+    runs.create(NAMESPACE, "by-hand", f"{IMAGES[0]}:test", parameters)
+    eventually(
+        lambda: runs.named(NAMESPACE, "by-hand")[0].state == "succeeded", "materialization", 90
+    )
 
 
 def test_a_loop_is_applied_and_predicts_with_features_from_redis(

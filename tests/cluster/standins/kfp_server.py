@@ -5,7 +5,10 @@
   (resource/resource_manager.go, CreateRun);
 - GET /runs answers an EQUALS predicate on display_name, oldest first for 'created_at asc';
 - states PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED (api/v2beta1/run.proto);
-- GET of an unknown run is a 404; ':terminate' of a run cancels it.
+- times are whole seconds, so runs of one second come in the order of their ids
+  (storage/run_store.go, CreatedAtInSec; list/list.go);
+- GET of an unknown run is a 404; ':terminate' of one that goes on makes it CANCELING, later
+  CANCELED, and is a 400 for any other (storage/run_store.go, TerminateRun).
 Left out: authentication, archiving, caching, recurring runs. A run's steps are processes of this
 machine or, with KFP_NAMESPACE, of one pod of the image that the package names, with the Secrets
 that its platform document lends (platform_spec, kubernetes_platform's secretAsEnv).
@@ -52,7 +55,7 @@ class Server:
 
     def runs(self) -> list[dict[str, Any]]:
         found = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
-        return sorted(found, key=lambda run: run["created_at"])
+        return sorted(found, key=lambda run: (run["created_at"], run["run_id"]))
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         return next((run for run in self.runs() if run["run_id"] == run_id), None)
@@ -69,7 +72,7 @@ class Server:
             "run_id": run_id,
             "display_name": asked["display_name"],
             "experiment_id": asked.get("experiment_id", ""),
-            "created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "state": "PENDING",
         }
         (self.folder / f"{run_id}.json").write_text(json.dumps(run))
@@ -118,10 +121,11 @@ class Server:
             time.sleep(0.5)
 
     def terminate(self, run_id: str) -> None:
-        self.change(run_id, state="CANCELED")
+        self.change(run_id, state="CANCELING")
         process = self.processes.get(run_id)
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+        threading.Timer(1, self.change, (run_id,), {"state": "CANCELED"}).start()
 
 
 def _patiently(call: Callable[[], Any]) -> Any:
@@ -189,6 +193,8 @@ def create_app(server: Server) -> Starlette:
         if found is None:
             return JSONResponse({"error": "Run not found"}, 404)
         if verb == "terminate":
+            if found["state"] not in ("PENDING", "RUNNING"):
+                return JSONResponse({"error": "Row not found"}, 400)
             server.terminate(run_id)
             return JSONResponse({})
         if request.method == "DELETE":

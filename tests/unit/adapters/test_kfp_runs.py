@@ -1,4 +1,4 @@
-"""Runs of one name on a server that lets two of them happen."""
+"""Runs by name on a server that lets two of them have one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ PACKAGE = {"deploymentSpec": {"executors": {"exec-a": {"container": {"image": "o
 
 
 class Client:
-    """KFP's client as far as it is used; ``rival`` is created just before each new run."""
+    """KFP's client as far as it is used."""
 
-    def __init__(self, rival: bool = False) -> None:
+    def __init__(self) -> None:
         self.stored: dict[str, Any] = {}
-        self.rival, self.asked = rival, []
+        self.asked: list[dict[str, Any]] = []
+        self.namespaces: list[str | None] = []
 
     def _add(self, name: str) -> Any:
         run_id = f"run-{len(self.stored)}"
@@ -31,25 +32,22 @@ class Client:
         return self.stored[run_id]
 
     def create_experiment(self, name: str, namespace: str | None) -> Any:
+        self.namespaces.append(namespace)
         return SimpleNamespace(experiment_id="1")
 
     def run_pipeline(self, experiment: str, name: str, **asked: Any) -> Any:
-        if self.rival:
-            self._add(name)
         self.asked.append(asked | {"package": Path(asked["pipeline_package_path"]).read_text()})
         return self._add(name)
 
     def list_runs(self, **asked: Any) -> Any:
+        self.namespaces.append(asked["namespace"])
         name = yaml.safe_load(asked["filter"])["predicates"][0]["stringValue"]
         return SimpleNamespace(runs=[r for r in self.stored.values() if r.display_name == name])
 
-    def get_run(self, run_id: str) -> Any:
-        if run_id not in self.stored:
-            raise ApiException(status=404)
-        return self.stored[run_id]
-
     def terminate_run(self, run_id: str) -> None:
-        self.stored[run_id].state = "CANCELED"
+        if self.stored[run_id].state != "RUNNING":
+            raise ApiException(status=400, reason="Row not found")
+        self.stored[run_id].state = "CANCELING"
 
 
 @pytest.fixture
@@ -59,33 +57,48 @@ def package(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_second_call_finds_the_run_of_the_first(package: Path) -> None:
+def test_a_run_is_created_as_asked_and_found_by_its_name(package: Path) -> None:
     client = Client()
-    runs = KfpRuns(lambda: client, package, "driftloop")
-    first = runs.ensure("ns.ads-ctr-1", "new", {"loop": "ads-ctr"})
-    assert runs.ensure("ns.ads-ctr-1", "new", {"loop": "ads-ctr"}) == first
-    (asked,) = client.asked
+    runs = KfpRuns(lambda: client, package)
+    assert runs.named("ns", "ns.ads-ctr-1") == []
+    first = runs.create("ns", "ns.ads-ctr-1", "new", {"loop": "ads-ctr"})
+    runs.create("ns", "ns.ads-ctr-10", "new", {"loop": "ads-ctr"})
+    assert runs.named("ns", "ns.ads-ctr-1") == [first]
+    asked = client.asked[0]
     assert asked["params"] == {"loop": "ads-ctr"}
     assert asked["enable_caching"] is False
     assert "new" in asked["package"]
 
 
-def test_of_two_created_at_once_the_younger_is_ended(package: Path) -> None:
-    client = Client(rival=True)
-    found = KfpRuns(lambda: client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
-    assert found.id == "run-0"
-    assert [run.state for run in client.stored.values()] == ["RUNNING", "CANCELED"]
+@pytest.mark.parametrize(("multi_user", "namespace"), [(True, "ns"), (False, None)])
+def test_a_run_belongs_to_a_namespace_where_the_server_has_users(
+    package: Path, multi_user: bool, namespace: str | None
+) -> None:
+    client = Client()
+    runs = KfpRuns(lambda: client, package, multi_user=multi_user)
+    runs.create("ns", "ns.ads-ctr-1", "", {})
+    runs.named("ns", "ns.ads-ctr-1")
+    assert client.namespaces == [namespace, namespace]
 
 
-def test_a_run_the_server_forgot_is_none(package: Path) -> None:
-    assert KfpRuns(Client, package, "driftloop").get("gone") is None
+def test_a_run_is_ended_once_and_goes_on_until_it_is_over(package: Path) -> None:
+    client = Client()
+    runs = KfpRuns(lambda: client, package)
+    run = runs.create("ns", "ns.ads-ctr-1", "", {})
+    runs.end(run.id)
+    runs.end(run.id)
+    (ending,) = runs.named("ns", "ns.ads-ctr-1")
+    assert (run.state, ending.state, ending.over) == ("running", "ending", False)
+    client.stored[run.id].state = "CANCELED"
+    (ended,) = runs.named("ns", "ns.ads-ctr-1")
+    assert (ended.state, ended.over) == ("cancelled", True)
 
 
 def test_a_server_that_refuses_is_unavailable(package: Path) -> None:
     client = Client()
-    client.list_runs = lambda **_: (_ for _ in ()).throw(ApiException(status=503))
+    client.run_pipeline = lambda *_, **__: (_ for _ in ()).throw(ApiException(status=503))
     with pytest.raises(Unavailable, match="Kubeflow Pipelines refused or did not answer"):
-        KfpRuns(lambda: client, package, "driftloop").ensure("ns.ads-ctr-1", "", {})
+        KfpRuns(lambda: client, package).create("ns", "ns.ads-ctr-1", "", {})
 
 
 def test_an_image_is_set_in_every_step_and_left_alone_when_there_is_none() -> None:
@@ -105,7 +118,7 @@ def test_a_server_that_is_away_at_the_start_is_asked_again(package: Path) -> Non
             raise answer
         return answer
 
-    runs = KfpRuns(connect, package, "driftloop")
+    runs = KfpRuns(connect, package)
     with pytest.raises(Unavailable):
-        runs.find("ns.ads-ctr-1")
-    assert runs.find("ns.ads-ctr-1") is None
+        runs.named("ns", "ns.ads-ctr-1")
+    assert runs.named("ns", "ns.ads-ctr-1") == []

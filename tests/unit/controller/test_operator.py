@@ -40,7 +40,7 @@ def test_one_objects_trouble_keeps_no_other_waiting(
 
     monkeypatch.setattr(cluster_loop, "take", act)
     monkeypatch.setattr(operator, "_turn", act)
-    operator.go_round(Cluster(Objects(), None, None, None), "ads")
+    operator.go_round(Cluster(Objects(), None, None, None), ["ads"])
     assert seen == ["LoopEvent one", "LoopEvent two", "LearningLoop one", "LearningLoop two"]
 
 
@@ -49,5 +49,20 @@ def test_loops_are_turned_while_events_cannot_be_listed(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         operator, "_turn", lambda cluster, found, now: turned.append(found["metadata"]["name"])
     )
-    operator.go_round(Cluster(Objects(away="LoopEvent"), None, None, None), "ads")
+    operator.go_round(Cluster(Objects(away="LoopEvent"), None, None, None), ["ads"])
     assert turned == ["one", "two"]
+
+
+@pytest.mark.parametrize(("away", "counted"), [("", True), ("LoopEvent", False)])
+def test_a_round_that_saw_everything_is_counted(
+    monkeypatch: pytest.MonkeyPatch, away: str, counted: bool
+) -> None:
+    cluster = Cluster(Objects(away=away), None, None, None)
+    monkeypatch.setattr(cluster_loop, "take", lambda *_: None)
+    monkeypatch.setattr(operator, "_turn", lambda *_: None)
+    operator.go_round(cluster, ["ads", "routing"])
+    value = cluster.metrics.registry.get_sample_value
+    assert (value("driftloop_controller_last_round_timestamp_seconds") > 0) is counted
+    assert value("driftloop_controller_loops", {"stage": "New"}) == (4 if counted else None)
+    failures = value("driftloop_controller_failures_total", {"kind": "LoopEvent"})
+    assert failures == (None if counted else 2)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from driftloop.adapters.kfp_runs import Run
 from driftloop.adapters.kubernetes_objects import Stale
 from driftloop.loop import LearningLoop
 from driftloop.resources.serving import Platform
@@ -47,25 +47,30 @@ class Objects:
 
 
 class Runs:
-    """A pipeline server with one run that goes on."""
+    """A pipeline server; ``before_create`` runs before each run, as another client would."""
 
-    def __init__(self) -> None:
+    def __init__(self, *stored: str) -> None:
+        self.stored = [run(name) for name in stored]
         self.asked: list[str] = []
         self.ended: list[str] = []
-        self.run = SimpleNamespace(id="r", state="running", message="", url="http://kfp/r")
+        self.before_create: list[Any] = []
 
-    def ensure(self, name: str, image: str, parameters: dict[str, str]) -> Any:
+    def create(self, namespace: str, name: str, image: str, parameters: dict[str, str]) -> Run:
+        if self.before_create:
+            self.before_create.pop(0)()
         self.asked.append(name)
-        return self.run
+        self.stored.append(run(f"own-{len(self.asked)}"))
+        return self.stored[-1]
 
-    def get(self, run_id: str) -> Any:
-        return self.run
-
-    def find(self, name: str) -> Any:
-        return self.run
+    def named(self, namespace: str, name: str) -> list[Run]:
+        return list(self.stored)
 
     def end(self, run_id: str) -> None:
         self.ended.append(run_id)
+
+
+def run(name: str, state: str = "running", message: str = "") -> Run:
+    return Run(name, state, message, f"http://kfp/{name}")
 
 
 @pytest.fixture
@@ -87,10 +92,8 @@ def test_marks_of_others_on_the_object_do_not_delay_its_start(
     objects.before_write = [objects.change, objects.change]
     assert progress(objects, runs, ads) is None
     assert runs.asked == ["ads.ads-ctr-1"]
-    assert (objects.stored["status"]["phase"], objects.stored["status"]["runId"]) == (
-        "Running",
-        "r",
-    )
+    status = objects.stored["status"]
+    assert (status["phase"], status["runId"]) == ("Running", "own-1")
 
 
 def test_who_loses_the_claim_starts_nothing(runs: Runs, ads: LearningLoop) -> None:
@@ -111,22 +114,57 @@ def test_a_claim_ends_with_its_time(
     assert runs.asked == asked
 
 
+def test_a_run_that_was_started_before_a_kill_is_taken_up(runs: Runs, ads: LearningLoop) -> None:
+    objects = Objects({"phase": "Starting", "started": "2025-12-31T00:00:00Z"})
+    runs.stored = [run("earlier")]
+    progress(objects, runs, ads)
+    assert (runs.asked, objects.stored["status"]["runId"]) == ([], "earlier")
+
+
+def test_of_two_slow_starters_the_status_has_one_and_the_others_run_is_ended(
+    runs: Runs, ads: LearningLoop
+) -> None:
+    """The first one's claim runs out while its request is under way: both create a run."""
+    objects = Objects()
+    runs.before_create = [lambda: progress(objects, runs, ads, NOW + CLAIM * 1.1)]
+    with pytest.raises(Stale):
+        progress(objects, runs, ads)
+    assert [found.id for found in runs.stored] == ["own-1", "own-2"]
+    assert objects.stored["status"]["runId"] == "own-1"
+    assert progress(objects, runs, ads, NOW + CLAIM * 2) is None
+    assert runs.ended == ["own-2"]
+
+
 @pytest.mark.parametrize(
     ("status", "ended"),
-    [({"phase": "Running"}, ["r"]), ({"phase": "Ended"}, []), ({}, [])],
+    [({"phase": "Running"}, ["r", "s"]), ({"phase": "Ended"}, []), ({}, [])],
 )
-def test_a_deleted_retraining_ends_the_run_that_it_has(
-    runs: Runs, status: dict[str, Any], ended: list[str]
+def test_a_deleted_retraining_ends_the_runs_that_it_has(
+    status: dict[str, Any], ended: list[str]
 ) -> None:
+    runs = Runs("r", "s")
+    runs.stored.append(run("t", "ending"))
     cluster = Cluster(Objects(), runs, None, None)
     pipeline_run.abandon(cluster, Objects(status).stored)
     assert runs.ended == ended
 
 
-def test_a_run_that_was_cancelled_ends_its_retraining_with_the_reason(
-    runs: Runs, ads: LearningLoop
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        ([run("r", "cancelled", "by hand")], "Its pipeline run cancelled: by hand."),
+        ([run("other", "succeeded")], "Its pipeline run has vanished."),
+    ],
+)
+def test_a_run_that_came_to_nothing_ends_its_retraining_with_the_reason(
+    runs: Runs, ads: LearningLoop, stored: list[Run], reason: str
 ) -> None:
     objects = Objects({"phase": "Running", "runId": "r"})
-    runs.run.state, runs.run.message = "cancelled", "by hand"
+    runs.stored = stored
     found = progress(objects, runs, ads)
-    assert (found.verdict, found.reasons) == ("failed", ("Its pipeline run cancelled: by hand.",))
+    assert (found.verdict, found.reasons) == ("failed", (reason,))
+
+
+def test_a_run_that_is_being_ended_is_waited_for(runs: Runs, ads: LearningLoop) -> None:
+    runs.stored = [run("r", "ending")]
+    assert progress(Objects({"phase": "Running", "runId": "r"}), runs, ads) is None

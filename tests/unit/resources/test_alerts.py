@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from driftloop.services.controller.metrics import Metrics
+
 ROOT = Path(__file__).parents[3]
 RULES = yaml.safe_load((ROOT / "manifests/components/monitoring/alerts.yaml").read_text())
 ALERTS: list[dict[str, Any]] = RULES["spec"]["groups"][0]["rules"]
@@ -21,6 +23,7 @@ EXPRESSIONS |= {panel["title"]: panel["targets"][0]["expr"] for panel in PANELS}
 KSERVE = {"request_predict_seconds_bucket"}
 SIDECAR = (ROOT / "sidecar/src/drift_sidecar/metrics.py").read_text()
 RECEIVER = (ROOT / "src/driftloop/services/receiver/app.py").read_text()
+CONTROLLER = {family.name for family in Metrics().registry.collect()}
 
 
 @pytest.mark.parametrize("title", EXPRESSIONS)
@@ -33,6 +36,8 @@ def test_an_expression_speaks_of_metrics_that_exist(title: str) -> None:
             assert f"request_{name}" in KSERVE
         elif service == "sidecar":
             assert f'    "{bare}": ' in SIDECAR or f'{{"{bare}": ' in SIDECAR
+        elif service == "controller":
+            assert f"driftloop_controller_{bare}" in CONTROLLER
         else:
             assert f'"driftloop_receiver_{bare}"' in RECEIVER
 

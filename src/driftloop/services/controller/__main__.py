@@ -24,7 +24,10 @@ def main() -> int:
         return 2
     from driftloop.services.controller import operator
 
-    operator.run(assembled(settings), settings)
+    cluster = assembled(settings)
+    if settings.metrics:
+        cluster.metrics.serve(settings.metrics)
+    operator.run(cluster, settings)
     return 0
 
 
@@ -37,7 +40,7 @@ def assembled(settings: Settings) -> Any:
 
     objects = Objects()
     runs = kfp_runs.of_server(
-        settings.kfp, settings.kfp_token, settings.package, namespace=settings.kfp_namespace
+        settings.kfp, settings.kfp_token, settings.package, multi_user=settings.kfp_multi_user
     )
     store = open_store(settings.platform.store)
     return Cluster(objects, runs, store, settings.platform)

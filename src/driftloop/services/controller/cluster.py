@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
 from driftloop.resources import announcement
 from driftloop.resources.serving import Platform
+from driftloop.services.controller.metrics import Metrics
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.object_store import ObjectStore
 
@@ -17,17 +19,14 @@ from driftloop_contracts.object_store import ObjectStore
 class Runs(Protocol):
     """The pipeline server, as far as a Retraining needs it."""
 
-    def ensure(self, name: str, image: str, parameters: dict[str, str]) -> Any:
-        """Return the run of that name, created if there is none."""
+    def create(self, namespace: str, name: str, image: str, parameters: dict[str, str]) -> Any:
+        """Return a new run of that name."""
 
-    def find(self, name: str) -> Any:
-        """Return the run of that name, or None."""
+    def named(self, namespace: str, name: str) -> Sequence[Any]:
+        """Return the runs of that name."""
 
     def end(self, run_id: str) -> None:
-        """End the run."""
-
-    def get(self, run_id: str) -> Any:
-        """Return the run, or None where it has vanished."""
+        """End the run, if it goes on."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,15 @@ class Cluster:
     runs: Runs
     store: ObjectStore
     platform: Platform
+    metrics: Metrics = field(default_factory=Metrics)
 
     def tell(self, event: CloudEvent, loop: Object) -> None:
-        """Write what happened to ``loop`` as a line of JSON and as a Kubernetes Event."""
+        """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it."""
+        metadata = loop["metadata"]
+        self.metrics.told(event, metadata["namespace"], metadata["name"])
         sys.stdout.write(event.to_json().decode() + "\n")
         sys.stdout.flush()
         content = announcement.of(event, loop)
         if content is not None:
             with suppress(Stale):
-                self.objects.create("Event", loop["metadata"]["namespace"], content)
+                self.objects.create("Event", metadata["namespace"], content)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import product
 from typing import Any
 
 import kopf
@@ -41,6 +42,7 @@ log = logging.getLogger("driftloop.controller")
 def registered(cluster: Cluster) -> kopf.OperatorRegistry:
     """Return kopf's registry with the handlers of ``cluster``."""
     registry = kopf.OperatorRegistry()
+    again = partial(_again, cluster)
 
     @kopf.on.startup(registry=registry)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
@@ -63,22 +65,22 @@ def registered(cluster: Cluster) -> kopf.OperatorRegistry:
     @kopf.on.create(*LOOPS, registry=registry)
     @kopf.on.update(*LOOPS, field="spec", registry=registry)
     def turn(namespace: str | None, name: str, **_: Any) -> None:
-        _again(lambda: ClusterLoop(cluster, str(namespace), name).turn(clock.now()))
+        again("LearningLoop", lambda: ClusterLoop(cluster, str(namespace), name).turn(clock.now()))
 
     @kopf.on.resume(*EVENTS, registry=registry)
     @kopf.on.create(*EVENTS, registry=registry)
     def take(body: kopf.Body, **_: Any) -> None:
-        _again(lambda: cluster_loop.take(cluster, dict(body), clock.now()))
+        again("LoopEvent", lambda: cluster_loop.take(cluster, dict(body), clock.now()))
 
     @kopf.on.resume(*RETRAININGS, registry=registry)
     @kopf.on.create(*RETRAININGS, registry=registry)
     @kopf.timer(*RETRAININGS, interval=DRIVE_SECONDS, when=_goes_on, registry=registry)
     def drive(namespace: str | None, name: str, **_: Any) -> None:
-        _again(lambda: _drive(cluster, str(namespace), name))
+        again("Retraining", lambda: _drive(cluster, str(namespace), name))
 
     @kopf.on.delete(*RETRAININGS, registry=registry)
     def abandon(body: kopf.Body, **_: Any) -> None:
-        _again(lambda: pipeline_run.abandon(cluster, dict(body)))
+        again("Retraining", lambda: pipeline_run.abandon(cluster, dict(body)))
 
     return registry
 
@@ -119,19 +121,25 @@ async def _go_round(cluster: Cluster, settings: Settings) -> None:
     """Look at everything from time to time: the clock brings work, and a watch can miss some."""
     while True:
         await asyncio.sleep(settings.turn_seconds)
-        for namespace in settings.namespaces or ("",):
-            await asyncio.to_thread(go_round, cluster, namespace)
+        await asyncio.to_thread(go_round, cluster, settings.namespaces or ("",))
 
 
-def go_round(cluster: Cluster, namespace: str) -> None:
-    """Take every LoopEvent of a namespace ('': of all) that waits, and turn every loop."""
-    for kind, act in (("LoopEvent", cluster_loop.take), ("LearningLoop", _turn)):
-        listed = _tried(kind, partial(cluster.objects.list, kind, namespace))
+def go_round(cluster: Cluster, namespaces: Sequence[str]) -> None:
+    """Take every LoopEvent of these namespaces ('': of all) that waits, and turn every loop."""
+    acts = (("LoopEvent", cluster_loop.take), ("LearningLoop", _turn))
+    seen: dict[str, list[Object]] = {kind: [] for kind, _ in acts}
+    complete = True
+    for namespace, (kind, act) in product(namespaces, acts):
+        listed = _tried(cluster, kind, kind, partial(cluster.objects.list, kind, namespace))
+        complete = complete and listed is not None
+        seen[kind] += listed or ()
         for found in listed or ():
-            _tried(_named(found), partial(act, cluster, found, clock.now()))
+            _tried(cluster, kind, _named(found), partial(act, cluster, found, clock.now()))
+    if complete:
+        cluster.metrics.round_done(seen["LearningLoop"], clock.now())
 
 
-def _tried(what: str, act: Callable[[], Any]) -> Any:
+def _tried(cluster: Cluster, kind: str, what: str, act: Callable[[], Any]) -> Any:
     """Return what ``act`` returns; its trouble is logged, and keeps nothing else waiting."""
     try:
         return act()
@@ -139,6 +147,7 @@ def _tried(what: str, act: Callable[[], Any]) -> Any:
         log.warning("%s: %s", what, error)
     except Exception:
         log.exception("%s", what)
+    cluster.metrics.failed(kind)
     return None
 
 
@@ -159,7 +168,7 @@ def _drive(cluster: Cluster, namespace: str, name: str) -> None:
     ClusterLoop(cluster, namespace, found["spec"]["loop"]).drive(found, clock.now())
 
 
-def _again(act: Any) -> Any:
+def _again(cluster: Cluster, kind: str, act: Callable[[], Any]) -> Any:
     """Return what ``act`` returns; what another try may mend is tried again soon."""
     try:
         return act()
@@ -168,4 +177,5 @@ def _again(act: Any) -> Any:
     except InvalidInput as error:
         raise kopf.PermanentError(str(error)) from error
     except (Conflict, Stale, DriftloopError) as error:
+        cluster.metrics.failed(kind)
         raise kopf.TemporaryError(str(error), delay=RETRY_SECONDS) from error

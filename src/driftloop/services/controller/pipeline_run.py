@@ -38,19 +38,32 @@ class PipelineRun:
         """
         if self._status.get("phase") == "Ended":
             return retrainings.outcome(self._status)
-        if self._status.get("runId"):
-            run = self._cluster.runs.get(self._status["runId"])
-        elif self._claimed(now):
+        if not self._status.get("runId") and self._claimed(now):
             return None
-        else:
-            run = self._start(now)
+        run = self._chosen(now)
         if run is None:
             self._end(_failed("Its pipeline run has vanished."), now)
-        else:
-            self._note({"phase": "Running", "runId": run.id, "runUrl": run.url})
-            if run.state != "running":
-                self._end(self._outcome(run), now)
+        elif run.over:
+            self._end(self._outcome(run), now)
         return retrainings.outcome(self._status)
+
+    def _chosen(self, now: datetime) -> Any:
+        """Return the Retraining's run, started if there is none; None where it has vanished.
+
+        Two may have been started by callers that both were slow. The status names one of them,
+        by compare-and-set, and whoever looks ends the others.
+        """
+        if not self._status.get("runId"):
+            # Who writes this starts the run: the API server lets one of several writers through.
+            self._note({"phase": "Starting", "started": times.to_text(now)})
+        runs = self._cluster.runs.named(*_named(self._retraining))
+        if not self._status.get("runId"):
+            runs = runs or [self._start()]
+            self._note({"phase": "Running", "runId": runs[0].id, "runUrl": runs[0].url})
+        for other in runs:
+            if other.id != self._status["runId"] and other.state == "running":
+                self._cluster.runs.end(other.id)
+        return next((run for run in runs if run.id == self._status["runId"]), None)
 
     def _claimed(self, now: datetime) -> bool:
         """Return whether another caller is starting the run and has not been silent too long."""
@@ -58,9 +71,7 @@ class PipelineRun:
             return False
         return now - times.from_text(self._status["started"]) <= CLAIM
 
-    def _start(self, now: datetime) -> Any:
-        # Who writes this starts the run: the API server lets one of several writers through.
-        self._note({"phase": "Starting", "started": times.to_text(now)})
+    def _start(self) -> Any:
         metadata = self._retraining["metadata"]
         # The loop as it is declared here, which may not be what its image was built with.
         order = replace(retrainings.order(self._retraining), spec=self._spec)
@@ -70,7 +81,7 @@ class PipelineRun:
             "order": order.to_json(),
         }
         image = self._loop.spec.image or self._cluster.platform.image
-        return self._cluster.runs.ensure(_name(self._retraining), image, parameters)
+        return self._cluster.runs.create(*_named(self._retraining), image, parameters)
 
     def _outcome(self, run: Any) -> Outcome:
         if run.state != "succeeded":
@@ -108,15 +119,15 @@ class PipelineRun:
 def abandon(cluster: Cluster, retraining: Object) -> None:
     """End the run of a Retraining that is being deleted, if it has one that goes on."""
     if (retraining.get("status") or {}).get("phase") in ("Starting", "Running"):
-        run = cluster.runs.find(_name(retraining))
-        if run is not None and run.state == "running":
-            cluster.runs.end(run.id)
+        for run in cluster.runs.named(*_named(retraining)):
+            if run.state == "running":
+                cluster.runs.end(run.id)
 
 
-def _name(retraining: Object) -> str:
-    """Return the name of a Retraining's run, which is what makes it one."""
-    metadata = retraining["metadata"]
-    return f"{metadata['namespace']}.{metadata['name']}"
+def _named(retraining: Object) -> tuple[str, str]:
+    """Return a Retraining's namespace, and the name of its run, which no other one's has."""
+    namespace = retraining["metadata"]["namespace"]
+    return namespace, f"{namespace}.{retraining['metadata']['name']}"
 
 
 def _failed(reason: str) -> Outcome:

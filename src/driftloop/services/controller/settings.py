@@ -17,18 +17,20 @@ class Settings:
     """Where the pipeline server is, what it runs, and how loops are served.
 
     ``namespaces``: those to watch (none: all); ``turn_seconds``: between two looks at the
-    clock; ``kfp_namespace`` and ``kfp_token``: for a multi-user KFP, the profile's namespace
-    and the file of a projected token; ``liveness``: where to answer probes.
+    clock; ``kfp_multi_user``: runs belong to their loop's namespace; ``kfp_token``: file of a
+    projected token for it; ``liveness``: where to answer probes; ``metrics``: the
+    port to answer /metrics on (0: none).
     """
 
     platform: Platform
     package: Path
     kfp: str
-    kfp_namespace: str = ""
+    kfp_multi_user: bool = False
     kfp_token: str = ""
     namespaces: tuple[str, ...] = ()
     turn_seconds: float = 30.0
     liveness: str = ""
+    metrics: int = 0
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:
@@ -37,10 +39,11 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         platform=platform(environ),
         package=Path(environ.get("DRIFTLOOP_PIPELINE", "pipelines/compiled/training.yaml")),
         kfp=_required(environ, "DRIFTLOOP_KFP"),
-        kfp_namespace=environ.get("DRIFTLOOP_KFP_NAMESPACE", ""),
+        kfp_multi_user=environ.get("DRIFTLOOP_KFP_MULTI_USER", "") == "1",
         kfp_token=environ.get("DRIFTLOOP_KFP_TOKEN", ""),
         namespaces=tuple(environ.get("DRIFTLOOP_NAMESPACES", "").split()),
         liveness=environ.get("DRIFTLOOP_LIVENESS", ""),
+        metrics=_port(environ.get("DRIFTLOOP_METRICS_PORT", "0")),
         turn_seconds=_seconds(environ.get("DRIFTLOOP_TURN_SECONDS", "30")),
     )
 
@@ -82,6 +85,17 @@ def _pairs(text: str) -> dict[str, str]:
         if not (name and sign):
             raise InvalidInput("DRIFTLOOP_SERVING_ENV", WHERE, "words NAME=VALUE", text)
     return {name: value for name, _, value in words}
+
+
+def _port(text: str) -> int:
+    """Return a port, 0 for none.
+
+    >>> _port("9090")
+    9090
+    """
+    if not (text.isdecimal() and int(text) <= 65535):
+        raise InvalidInput("DRIFTLOOP_METRICS_PORT", WHERE, "a port, or 0 for none", text)
+    return int(text)
 
 
 def _seconds(text: str) -> float:
