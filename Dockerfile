@@ -13,14 +13,16 @@ COPY contracts contracts
 
 FROM builder AS platform-builder
 COPY pyproject.toml uv.lock ./
-# Dependencies first: they change less often than the code. Feast asks SQLAlchemy for its plug-in
-# of mypy, which nothing here runs.
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-package mypy --no-install-project --no-editable \
+# Feast asks SQLAlchemy for its plug-in of mypy, which nothing here runs.
+ARG WITHOUT="--no-install-package mypy --no-install-package mypy-extensions \
+ --no-install-package pathspec --no-install-package librt --no-install-package ast-serialize"
+# Dependencies first: they change less often than the code.
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable $WITHOUT --no-install-project \
     && find .venv -type d -name tests -prune -exec rm -rf {} +
 COPY README.md ./
 COPY src src
 # Compiled as it runs: with PYTHONOPTIMIZE=1, without which Feast takes 3.5 s to import, not 1.1 s.
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-package mypy --no-editable \
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable $WITHOUT \
     && .venv/bin/python -m compileall -q -o 1 .venv/lib/python3.11/site-packages
 COPY usecases usecases
 COPY pipelines/compiled pipelines/compiled
@@ -51,3 +53,10 @@ COPY --from=sidecar-builder /app/sidecar/.venv /app/sidecar/.venv
 ENV PATH=/app/sidecar/.venv/bin:$PATH DRIFTLOOP_HOST=127.0.0.1 DRIFTLOOP_PORT=8085
 USER 10001
 CMD ["python", "-m", "drift_sidecar"]
+
+# For a cluster without an S3 of its own (manifests/overlays/laptop); `make image-minio` puts the
+# server, built from its Go module, where this finds it. MinIO is AGPL-3.0, and not part of ours.
+FROM runtime AS minio
+COPY .tools/bin/minio /usr/local/bin/minio
+USER 10001
+CMD ["minio", "server", "/data", "--address", ":9000"]

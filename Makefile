@@ -13,7 +13,7 @@ IMAGE ?= driftloop/platform:latest
 PLATFORM ?= driftloop/platform:latest
 BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-s3 test-containers test-cluster test-node lint pipelines crds image benchmark clean
+.PHONY: help install run test test-s3 test-containers test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -30,7 +30,7 @@ test: install ## run the tests that need nothing but this machine
 test-s3: install .tools/bin/minio ## check the object store on a real MinIO server (needs Go)
 	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
 
-test-containers: install ## run the compiled pipeline in containers (needs a Docker engine)
+test-containers: install .tools/bin/minio sbom ## run the compiled pipeline in containers (needs Docker, Go)
 	tests/containers/with_images.sh $(PYTHON) -m pytest -m docker tests/containers
 
 test-cluster: install ## check resources and controller on a real API server (needs Go; 10 min once)
@@ -65,11 +65,19 @@ else
 	docker build --network=host $(BUILD_ARGS) --target drift-sidecar -t driftloop/drift-sidecar:latest .
 endif
 
+image-minio: .tools/bin/minio ## build driftloop/minio, for a cluster without an S3 (needs Go)
+	docker build --network=host $(BUILD_ARGS) --target minio -t driftloop/minio:latest .
+
+sbom: | .tools/uv ## write sbom/*.cdx.json: what is in both images, as CycloneDX, from the locks
+	mkdir -p sbom
+	uv export --locked --no-dev --no-editable --prune mypy --format cyclonedx1.5 -q -o sbom/platform.cdx.json
+	cd sidecar && uv export --locked --no-dev --no-editable --format cyclonedx1.5 -q -o ../sbom/drift-sidecar.cdx.json
+
 benchmark: install ## print the headline figures on the simulator
 	$(PYTHON) benchmarks/loop.py simulator
 
 clean: ## remove what the verbs above made
-	rm -rf .venv sidecar/.venv .tools runs .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sidecar/.venv .tools runs sbom .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Optimised bytecode too: Feast spends most of its import on checks that -O drops.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,32 @@ def test_a_bad_order_fails_its_step_with_a_sentence(
 def test_an_image_is_no_larger_than_it_may_be(engine: None, image: str, most: float) -> None:
     size = int(_docker("image", "inspect", "-f", "{{.Size}}", f"driftloop/{image}:latest").stdout)
     assert 1e8 < size <= most
+
+
+@pytest.mark.parametrize("image", ["platform", "drift-sidecar"])
+def test_an_image_holds_what_its_bill_of_materials_says(engine: None, image: str) -> None:
+    bill = json.loads((ROOT / "sbom" / f"{image}.cdx.json").read_text())["components"]
+    known = {normal(item["name"]): item.get("version") for item in bill}
+    # One with a marker may be for another system.
+    required = {normal(item["name"]) for item in bill if not item.get("properties")}
+    script = "import importlib.metadata as m, json; "
+    script += "print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    done = _docker("run", "--rm", f"driftloop/{image}:latest", "python", "-c", script)
+    held = {normal(name): version for name, version in json.loads(done.stdout).items()}
+    own = {"driftloop", "driftloop-contracts", "drift-sidecar"}
+    assert {name: held[name] for name in held.keys() - own}.items() <= known.items()
+    assert required - own <= held.keys()
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_minio_is_an_image_too(engine: None) -> None:
+    made = subprocess.run(["make", "image-minio"], cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    said = _docker("run", "--rm", "--network=host", "driftloop/minio:latest", "minio", "--version")
+    assert said.stdout.startswith("minio version"), said.stderr
 
 
 def test_the_images_run_as_nobody_in_particular(engine: None) -> None:
