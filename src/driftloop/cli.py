@@ -1,4 +1,4 @@
-"""The command line: ``driftloop run | status | explain | loops | render | doctor``."""
+"""The command line: ``driftloop run | status | explain | loops``, and those about a cluster."""
 
 from __future__ import annotations
 
@@ -95,6 +95,8 @@ def loops() -> None:
 
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
+app.command()(cluster_commands.bucket)
+app.command()(cluster_commands.policy)
 
 
 def main() -> None:

@@ -1,15 +1,18 @@
-"""Commands about a cluster: ``driftloop render | doctor``."""
+"""Commands about a cluster: ``driftloop render | doctor | bucket | policy``."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from typing import Annotated
 
 import typer
 
 from driftloop import usecase
-from driftloop_contracts.errors import RunFailed
+from driftloop_contracts.errors import InvalidInput, RunFailed
+from driftloop_contracts.object_store import S3Store, open_store
 
 
 def render(
@@ -40,6 +43,47 @@ def doctor() -> None:
         sound = sound and finding.sound is not False
     if not sound:
         raise RunFailed("Something is amiss; the lines above say what.")
+
+
+def bucket(
+    namespaces: Annotated[list[str], typer.Argument(help="Those that have loops.")],
+    log_days: Annotated[int, typer.Option(min=28, help="How long inference is kept.")] = 400,
+) -> None:
+    """Make the bucket of DRIFTLOOP_STORE, keep versions in it, and let old inference logs go."""
+    from driftloop.adapters import bucket as buckets
+
+    store = _bucket()
+    folders = [store.within(checked_namespace(namespace)) for namespace in namespaces]
+    buckets.prepare(store, folders, log_days)
+    sys.stdout.write(f"{store.uri} keeps versions; inference is kept {log_days} days.\n")
+
+
+def policy(
+    service: Annotated[str, typer.Argument(help="serving, pipelines, controller or ingestion.")],
+    namespace: Annotated[str, typer.Argument(help="Where the loops live; '*': everywhere.")],
+) -> None:
+    """Print the bucket policy with the least that a service needs."""
+    from driftloop.resources import bucket_policies
+
+    store = _bucket()
+    folder = store.within(namespace if namespace == "*" else checked_namespace(namespace))
+    content = bucket_policies.policy(service, store.bucket, folder)
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+
+
+def _bucket() -> S3Store:
+    uri = os.environ.get("DRIFTLOOP_STORE", DEFAULTS["DRIFTLOOP_STORE"])
+    store = open_store(uri)
+    if not isinstance(store, S3Store):
+        raise InvalidInput("DRIFTLOOP_STORE", "the environment", "s3://bucket", uri)
+    return store
+
+
+def checked_namespace(name: str) -> str:
+    """Return ``name`` when a namespace can have it; raise InvalidInput."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise InvalidInput("a namespace", "the arguments", "as Kubernetes names them", name)
+    return name
 
 
 DEFAULTS = {

@@ -4,67 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from minio_server import BUCKET
 
 from driftloop_contracts.errors import InvalidInput, StoreUnavailable
 from driftloop_contracts.object_store import ObjectStore, open_store
-
-BUCKET = "driftloop-test"
-
-
-def minio_binary() -> str:
-    path = os.environ.get("DRIFTLOOP_MINIO", "")
-    if not Path(path).is_file():
-        pytest.skip("DRIFTLOOP_MINIO names no MinIO server: run 'make test-s3'.")
-    return path
-
-
-@pytest.fixture(scope="module")
-def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A MinIO server on loopback with keys of its own; yields the client's environment."""
-    binary = minio_binary()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    keys = {"MINIO_ROOT_USER": secrets.token_hex(8), "MINIO_ROOT_PASSWORD": secrets.token_hex(16)}
-    folder = tmp_path_factory.mktemp("minio")
-    command = [binary, "server", "--address", address, "--console-address", "127.0.0.1:0"]
-    server = subprocess.Popen(
-        [*command, str(folder)],
-        env=keys | {"HOME": str(folder)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    environ = {
-        "AWS_ENDPOINT_URL": f"http://{address}",
-        "AWS_ACCESS_KEY_ID": keys["MINIO_ROOT_USER"],
-        "AWS_SECRET_ACCESS_KEY": keys["MINIO_ROOT_PASSWORD"],
-    }
-    try:
-        _create_bucket(environ)
-        yield environ
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _create_bucket(environ: dict[str, str]) -> None:
-    store = open_store(f"s3://{BUCKET}", environ)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            store.client.make_bucket(BUCKET)  # type: ignore[attr-defined]
-            return
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 @pytest.fixture(params=["files", pytest.param("s3", marks=pytest.mark.s3)])

@@ -108,7 +108,7 @@ class S3Store:
     def get(self, key: str) -> bytes:
         """Return the object's content; raise KeyError when it is not there."""
         with self._answering("read", key):
-            answer = self.client.get_object(self.bucket, self._name(key))
+            answer = self.client.get_object(self.bucket, self.within(key))
             try:
                 return bytes(answer.read())
             finally:
@@ -118,7 +118,7 @@ class S3Store:
     def put(self, key: str, content: bytes) -> None:
         """Write the object; S3 shows it whole or not at all."""
         with self._answering("write", key):
-            self.client.put_object(self.bucket, self._name(key), io.BytesIO(content), len(content))
+            self.client.put_object(self.bucket, self.within(key), io.BytesIO(content), len(content))
 
     def list(self, prefix: str) -> list[str]:
         """Return the keys that begin with ``prefix``, sorted."""
@@ -128,7 +128,8 @@ class S3Store:
             found = self.client.list_objects(self.bucket, begin, recursive=True)
             return sorted(str(item.object_name)[len(start) :] for item in found)
 
-    def _name(self, key: str) -> str:
+    def within(self, key: str) -> str:
+        """Return the object's name in the bucket."""
         return f"{self.prefix}/{checked(key)}" if self.prefix else checked(key)
 
     @contextmanager

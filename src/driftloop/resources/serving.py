@@ -23,6 +23,8 @@ LOOP = "driftloop.io/loop"
 """Label of everything a loop owns."""
 AUDIENCE = "driftloop"
 """Audience of the tokens that sidecars send with their events."""
+AUTHORITIES = "/var/run/authorities"
+"""Where a pod finds who it trusts over TLS."""
 PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
 PREDICTOR_LINGERS, SIDECAR_LINGERS = 5, 25
 """Seconds that each container goes on after its pod was told to end."""
@@ -36,7 +38,9 @@ class Platform:
 
     ``image`` is used where a loop names none; ``credentials``: the Secret, in a loop's namespace,
     with the object store's keys and the online store's address; ``sink``: where sidecars send
-    their events; ``replicas``: fewest and most pods; ``environ``: more settings of what serves.
+    their events; ``replicas``: fewest and most pods; ``authorities``: the ConfigMap, in a loop's
+    namespace, whose ``ca.crt`` holds who is trusted over TLS ('': those of the image); ``environ``:
+    more settings of what serves.
     """
 
     image: str
@@ -46,6 +50,7 @@ class Platform:
     credentials: str = "driftloop-credentials"
     service_account: str = "driftloop-predictor"
     replicas: tuple[int, int] = (1, 3)
+    authorities: str = ""
     environ: dict[str, str] = field(default_factory=dict)
 
     def within(self, namespace: str) -> Platform:
@@ -86,7 +91,7 @@ def inference_service(loop: LearningLoop, version: str, platform: Platform) -> M
         },
         # KServe takes the first container for the predictor; it must have the name it has.
         "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
-        "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}, _token()],
+        "volumes": _volumes(platform),
     }
     found = _object("serving.kserve.io/v1beta1", "InferenceService", loop, {"predictor": predictor})
     # KServe's shipped default is still Knative, so Standard is always said.
@@ -152,10 +157,16 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
     }
 
 
-def _token() -> Manifest:
-    """Return the volume with the sidecar's token, good for the receiver and nothing else."""
+def _volumes(platform: Platform) -> list[Manifest]:
+    # The sidecar's token is good for the receiver and nothing else.
     token = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
-    return {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}}
+    volumes: list[Manifest] = [
+        {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+    if platform.authorities:
+        volumes.append({"name": "authorities", "configMap": {"name": platform.authorities}})
+    return volumes
 
 
 def _container(
@@ -164,8 +175,12 @@ def _container(
     """Return what both containers share: command, identity, settings and confinement."""
     # The root is read-only: what libraries write beside our own files goes to the scratch volume.
     written = {"HOME": "/scratch", "TMPDIR": "/scratch"}
-    shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"} | written
-    settings = platform.environ | shared | environ
+    shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"}
+    mounts: list[Manifest] = [{"name": "scratch", "mountPath": "/scratch"}]
+    if platform.authorities:
+        written |= {"SSL_CERT_FILE": f"{AUTHORITIES}/ca.crt"}
+        mounts.append({"name": "authorities", "mountPath": AUTHORITIES, "readOnly": True})
+    settings = platform.environ | shared | written | environ
     told = [
         _from_pod("DRIFTLOOP_BUNDLE", f"metadata.annotations['{BUNDLE}']"),
         _from_pod("POD_UID", "metadata.uid"),
@@ -176,7 +191,7 @@ def _container(
         "command": ["python", "-m", module],
         "env": [{"name": key, "value": value} for key, value in settings.items()] + told,
         "envFrom": [{"secretRef": {"name": platform.credentials, "optional": True}}],
-        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+        "volumeMounts": mounts,
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,6 +22,10 @@ from driftloop_contracts.errors import InvalidInput
 
 MAX_BODY = 32 << 20
 """Largest request body any of our servers takes, in bytes."""
+RENEWAL_SECONDS = 60.0
+"""Between two looks at a certificate's files: who renews them does so weeks before their end."""
+
+log = logging.getLogger("driftloop.listener")
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -37,6 +46,11 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Uvicorn that prints its ready line and leaves signal handling to ``main``."""
 
+    def __init__(self, config: uvicorn.Config, renew: Callable[[], None] | None = None) -> None:
+        super().__init__(config)
+        self._renew = renew
+        self._renewal: asyncio.Task[None] | None = None
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: uvicorn would raise them again after an orderly end."""
@@ -49,15 +63,43 @@ class Server(uvicorn.Server):
         line = {"ready": True, "port": sockets[0].getsockname()[1]}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
+        if self._renew is not None:
+            self._renewal = asyncio.create_task(_again(self._renew))
 
     def stop(self, *_: object) -> None:
         """Finish what is in flight, then return from ``run``."""
         self.should_exit = True
 
 
-def serving(app: Any) -> Server:
-    """Return the server of ``app``; what it serves is not logged request by request."""
-    return Server(uvicorn.Config(app, log_level="warning", access_log=False))
+def serving(app: Any, certificate: Path | None = None) -> Server:
+    """Return the server of ``app``; what it serves is not logged request by request.
+
+    ``certificate``: a folder with ``tls.crt`` and ``tls.key``, read again while it serves; None:
+    plain HTTP. Raises InvalidInput for one that cannot be read.
+    """
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    if certificate is None:
+        return Server(config)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load = partial(context.load_cert_chain, certificate / "tls.crt", certificate / "tls.key")
+    try:
+        load()
+    except OSError as error:
+        allowed = "tls.crt and its tls.key, in PEM"
+        raise InvalidInput("the certificate", str(certificate), allowed, str(error)) from error
+    config.load()
+    config.ssl = context
+    return Server(config, load)
+
+
+async def _again(load: Callable[[], None]) -> None:
+    """Read a certificate again and again; new connections get the newest whole one."""
+    while True:
+        await asyncio.sleep(RENEWAL_SECONDS)
+        try:
+            load()
+        except OSError as error:
+            log.warning("The certificate stays as it was read before: %s", error)
 
 
 def await_parents_end(then: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ PLATFORM = Platform(
 )
 
 
-def containers(ads: LearningLoop) -> dict[str, dict[str, Any]]:
-    predictor = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+def containers(ads: LearningLoop, platform: Platform = PLATFORM) -> dict[str, dict[str, Any]]:
+    predictor = serving.inference_service(ads, "1-a", platform)["spec"]["predictor"]
     return {container["name"]: container for container in predictor["containers"]}
 
 
@@ -79,3 +80,13 @@ def test_a_loop_may_name_its_own_image(ads: LearningLoop) -> None:
     own = containers(ads.model_copy(update={"spec": spec}))
     assert own["kserve-container"]["image"] == "team/ads@sha256:3"
     assert own["drift-sidecar"]["image"] == PLATFORM.sidecar_image
+
+
+def test_who_is_trusted_over_tls_is_a_config_map_of_the_namespace(ads: LearningLoop) -> None:
+    platform = replace(PLATFORM, authorities="driftloop-ca")
+    predictor = serving.inference_service(ads, "1-a", platform)["spec"]["predictor"]
+    assert predictor["volumes"][-1]["configMap"] == {"name": "driftloop-ca"}
+    for container in containers(ads, platform).values():
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert environ(container)["SSL_CERT_FILE"] == f"{mounts['authorities']}/ca.crt"
+    assert "SSL_CERT_FILE" not in environ(containers(ads)["drift-sidecar"])

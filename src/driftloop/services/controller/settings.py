@@ -57,6 +57,7 @@ def platform(environ: Mapping[str, str]) -> Platform:
         sink=_required(environ, "DRIFTLOOP_SINK"),
         credentials=environ.get("DRIFTLOOP_CREDENTIALS", "driftloop-credentials"),
         service_account=environ.get("DRIFTLOOP_SERVICE_ACCOUNT", "driftloop-predictor"),
+        authorities=environ.get("DRIFTLOOP_CA", ""),
         replicas=_replicas(environ.get("DRIFTLOOP_REPLICAS", "1-3")),
         environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
     )

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 from driftloop import clock
 from driftloop.adapters.kubernetes_objects import Objects
@@ -24,11 +25,13 @@ def main() -> int:
         if not (port.isdecimal() and int(port) < 65536):
             raise InvalidInput("DRIFTLOOP_PORT", "the environment", "from 0 to 65535", port)
         bound = listener.bind(os.environ.get("DRIFTLOOP_HOST", "0.0.0.0"), int(port))
+        senders = os.environ.get("DRIFTLOOP_SENDERS", "driftloop-predictor").split()
+        certificate = os.environ.get("DRIFTLOOP_TLS", "")
+        app = create_app(Receiver(Objects(), senders, clock.now))
+        server = listener.serving(app, Path(certificate) if certificate else None)
     except DriftloopError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    senders = os.environ.get("DRIFTLOOP_SENDERS", "driftloop-predictor").split()
-    server = listener.serving(create_app(Receiver(Objects(), senders, clock.now)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
     server.run(sockets=[bound])
