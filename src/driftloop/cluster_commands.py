@@ -40,7 +40,7 @@ def doctor() -> None:
     for finding in checks.findings(Objects(), os.environ):
         mark = {True: "ok", False: "AMISS", None: "-"}[finding.sound]
         sys.stdout.write(f"{mark:<6} {finding.what}: {finding.says}\n")
-        sound = sound and finding.sound is not False
+        sound = sound and not finding.amiss
     if not sound:
         raise RunFailed("Something is amiss; the lines above say what.")
 

@@ -78,7 +78,11 @@ def test_a_loop_is_applied_trained_and_served(
     assert (first["status"]["verdict"], first["status"]["version"]) == ("promote", version)
     assert first["status"]["runUrl"].endswith(first["status"]["runId"])
     assert [run["display_name"] for run in runs()] == [f"{namespace}.ads-ctr-1"]
-    for target, condition in (("loop/ads-ctr", "Promoted"), ("rt/ads-ctr-1", "Complete")):
+    for target, condition in (
+        ("loop/ads-ctr", "Promoted"),
+        ("loop/ads-ctr", "PlatformReady"),
+        ("rt/ads-ctr-1", "Complete"),
+    ):
         waited = cluster.kubectl(
             "wait", "-n", namespace, target, f"--for=condition={condition}", "--timeout=10s"
         )
@@ -118,6 +122,19 @@ def test_kills_and_doubled_events_make_one_retraining(
     assert names == [f"{namespace}.ads-ctr-1", f"{namespace}.ads-ctr-2"]
     causes = cluster.objects.get("Retraining", namespace, "ads-ctr-2")["spec"]["causes"]
     assert [cause["kind"] for cause in causes] == ["drift"]
+
+
+def test_a_loop_at_rest_is_not_written_again(
+    cluster, controller, manifest, namespace, runs
+) -> None:
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    eventually(lambda: served(cluster, namespace), "the service")
+    time.sleep(5)
+    before = loop(cluster, namespace)
+    time.sleep(6)
+    assert loop(cluster, namespace) == before
 
 
 def test_a_paused_loop_is_left_alone(cluster, controller, manifest, namespace, runs) -> None:

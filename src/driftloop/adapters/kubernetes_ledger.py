@@ -14,7 +14,8 @@ from typing import Any
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
 from driftloop.ledger import Conflict, Entry, Owed
-from driftloop.resources import loop_event, standing
+from driftloop.resources import conditions, loop_event, standing
+from driftloop.resources.conditions import Condition
 from driftloop.state import State
 from driftloop_contracts import times
 
@@ -116,13 +117,18 @@ class KubernetesLedger:
         """Return the latest recorded decisions that had a reason, in order."""
         return list(self._read()["status"].get("decisions", []))
 
-    def observe(self, now: datetime) -> None:
-        """Say in the status that the spec as it is now was seen; raise Conflict if it moved on."""
+    def observe(self, now: datetime, others: Sequence[Condition] = ()) -> None:
+        """Say in the status that the spec as it is now was seen, and ``others`` that were found.
+
+        Nothing is written where nothing changed; raise Conflict where the loop moved on.
+        """
         found = self._read()
-        if found["status"].get("observedGeneration") == found["metadata"].get("generation", 1):
-            return
         state = State.model_validate(_ledger(found)["state"])
-        self._write(found | {"status": found["status"] | _stands(found, state, now)})
+        status = found["status"] | _stands(found, state, now)
+        generation = status["observedGeneration"]
+        status["conditions"] = conditions.merged(status["conditions"], others, now, generation)
+        if status != found["status"]:
+            self._write(found | {"status": status})
 
     def _write(self, content: Object) -> None:
         try:

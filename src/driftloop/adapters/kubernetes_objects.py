@@ -22,6 +22,8 @@ PATHS = {
     "PodDisruptionBudget": "apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
     "Event": "api/v1/namespaces/{namespace}/events",
     "TokenReview": "apis/authentication.k8s.io/v1/tokenreviews",
+    "SubjectAccessReview": "apis/authorization.k8s.io/v1/subjectaccessreviews",
+    "Deployment": "apis/apps/v1/namespaces/{namespace}/deployments",
 }
 """Where each kind that Driftloop touches lies; no discovery, so no right to discover is needed."""
 

@@ -22,7 +22,6 @@ from typing import Any
 
 from driftloop.adapters.kubernetes_objects import PATHS, Absent, Objects, Stale
 
-PATHS["Deployment"] = "apis/apps/v1/namespaces/{namespace}/deployments"
 PATHS["ServingRuntime"] = "apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes"
 PATHS["Service"] = "api/v1/namespaces/{namespace}/services"
 

@@ -67,6 +67,7 @@ def test_a_round_that_saw_everything_is_counted(
             cluster.metrics.registry.get_sample_value(f"driftloop_controller_{name}", labels) or 0
         )
 
+    cluster.metrics.failed("LoopEvent")
     last, failed = "last_round_timestamp_seconds", {"kind": "LoopEvent"}
     before, failed_before = value(last), value("failures_total", **failed)
     operator.go_round(cluster, ["ads", "routing"])

@@ -33,9 +33,11 @@ def main() -> int:
 
 def assembled(settings: Settings) -> Any:
     """Return the cluster that ``settings`` describe, its clients connected."""
+    from driftloop import doctor
     from driftloop.adapters import kfp_runs
     from driftloop.adapters.kubernetes_objects import Objects
     from driftloop.services.controller.cluster import Cluster
+    from driftloop.services.controller.health import Health
     from driftloop_contracts.object_store import open_store
 
     objects = Objects()
@@ -43,7 +45,8 @@ def assembled(settings: Settings) -> Any:
         settings.kfp, settings.kfp_token, settings.package, multi_user=settings.kfp_multi_user
     )
     store = open_store(settings.platform.store)
-    return Cluster(objects, runs, store, settings.platform)
+    health = Health(lambda: doctor.condition(objects, os.environ))
+    return Cluster(objects, runs, store, settings.platform, health=health)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
 from driftloop.resources import announcement
 from driftloop.resources.serving import Platform
+from driftloop.services.controller.health import Health
 from driftloop.services.controller.metrics import Metrics
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.object_store import ObjectStore
@@ -41,14 +41,20 @@ class Cluster:
     store: ObjectStore
     platform: Platform
     metrics: Metrics = field(default_factory=Metrics)
+    health: Health = field(default_factory=Health)
 
     def tell(self, event: CloudEvent, loop: Object) -> None:
-        """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it."""
-        metadata = loop["metadata"]
-        self.metrics.told(event, metadata["namespace"], metadata["name"])
+        """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it.
+
+        It may be told again after a kill or by another replica: it has one Event, and counts once.
+        """
         sys.stdout.write(event.to_json().decode() + "\n")
         sys.stdout.flush()
-        content = announcement.of(event, loop)
-        if content is not None:
-            with suppress(Stale):
-                self.objects.create("Event", metadata["namespace"], content)
+        metadata, content = loop["metadata"], announcement.of(event, loop)
+        if content is None:
+            return
+        try:
+            self.objects.create("Event", metadata["namespace"], content)
+        except Stale:
+            return
+        self.metrics.told(event, metadata["namespace"], metadata["name"])

@@ -53,7 +53,7 @@ class ClusterLoop:
             self._follow(state.running, now)
         self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
         self.controller.settle(now)
-        self.ledger.observe(now)
+        self.ledger.observe(now, self.cluster.health.conditions(now))
         self.serve()
 
     def receive(self, event: CloudEvent, now: datetime) -> None:
