@@ -34,8 +34,12 @@ test-containers: install .tools/bin/minio sbom ## run the compiled pipeline in c
 	tests/containers/with_images.sh $(PYTHON) -m pytest -m docker tests/containers
 
 test-cluster: install ## check resources and controller on a real API server (needs Go; 10 min once)
+ifeq ($(STANDINS),no)
+	KUBECONFIG=$(KUBECONFIG) STANDINS=no $(PYTHON) -m pytest -m node tests/cluster/test_node.py
+else
 	tests/cluster/cluster.sh build
 	$(PYTHON) -m pytest -m 'cluster and not node' tests/cluster
+endif
 
 test-node: install .tools/bin/minio ## turn the loop in pods on a real node (needs root, Go, Docker)
 	tests/cluster/cluster.sh build

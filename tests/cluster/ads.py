@@ -10,18 +10,18 @@ from typing import Any
 import httpx
 import pandas as pd
 import traffic
-from machine import Machine
+from installation import Installation
 from waiting import eventually
 
 from driftloop.resources.serving import BUNDLE
 from driftloop_contracts import times
 
-NAMESPACE = "ads"
+NAMESPACE = "driftloop-test-ads"
 QUIET_DAY, DRIFT_DAYS = 9, (8, 7, 6)
 """Days ago: one of ordinary traffic, then some with other ads."""
 
 
-def deploy(machine: Machine, manifest: dict[str, Any], replicas: int = 1) -> float:
+def deploy(machine: Installation, manifest: dict[str, Any], replicas: int = 1) -> float:
     """Apply the loop; return the seconds until its first bundle is ready to predict.
 
     Returns when all its replicas are: KServe leaves them to an autoscaler, which begins with one.
@@ -40,28 +40,28 @@ def deploy(machine: Machine, manifest: dict[str, Any], replicas: int = 1) -> flo
     return seconds
 
 
-def retraining(machine: Machine, name: str) -> dict[str, Any]:
+def retraining(machine: Installation, name: str) -> dict[str, Any]:
     return machine.objects.get("Retraining", NAMESPACE, name)
 
 
-def retrainings(machine: Machine) -> list[str]:
+def retrainings(machine: Installation) -> list[str]:
     found = machine.objects.list("Retraining", NAMESPACE)
     return sorted(item["metadata"]["name"] for item in found)
 
 
-def champion(machine: Machine, prefix: str) -> str:
+def champion(machine: Installation, prefix: str) -> str:
     """Return the loop's champion if its version begins so."""
     found = machine.objects.get("LearningLoop", NAMESPACE, "ads-ctr")["status"]["champion"]
     return found if found.startswith(prefix) else ""
 
 
-def of_pods(machine: Machine, path: str) -> list[str]:
+def of_pods(machine: Installation, path: str) -> list[str]:
     """Return what the loop's pods have there, one item each."""
     label, path = "driftloop.io/loop=ads-ctr", f"jsonpath={{.items[*]{path}}}"
     return machine.must("get", "pods", "-n", NAMESPACE, "-l", label, "-o", path).split()
 
 
-def bundles(machine: Machine) -> set[str]:
+def bundles(machine: Installation) -> set[str]:
     """Return the versions that pods serve now."""
     return set(of_pods(machine, f".metadata.annotations.{BUNDLE.replace('.', chr(92) + '.')}"))
 
@@ -69,12 +69,9 @@ def bundles(machine: Machine) -> set[str]:
 class Predictor:
     """The loop's predictor behind its Service, while pods come and go."""
 
-    def __init__(self, machine: Machine) -> None:
-        address = machine.must(
-            "get", "service", "-n", NAMESPACE, "ads-ctr-predictor", "-o",
-            "jsonpath={.spec.clusterIP}",
-        )  # fmt: skip
-        self.url = f"http://{address}/v1/models/ads-ctr:predict"
+    def __init__(self, machine: Installation) -> None:
+        address = machine.service(NAMESPACE, "ads-ctr-predictor")
+        self.url = f"{address}/v1/models/ads-ctr:predict"
 
     def predict(self, rows: list[dict[str, Any]], time: str = "") -> dict[str, Any]:
         """Ask at an event time, by default an old one: a newer one would close the windows."""

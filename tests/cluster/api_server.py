@@ -20,11 +20,12 @@ HERE = Path(__file__).parent
 class Cluster:
     """An API server on loopback; ``environ`` is what a client of it needs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kubeconfig: Path | None = None) -> None:
         self.folder = folder
         path = subprocess.run([HERE / "cluster.sh", "path"], capture_output=True, text=True)
-        self.binary = f"{path.stdout.strip()}/kubectl"
-        self.environ = {"KUBECONFIG": str(folder / "admin.conf")}
+        own = Path(path.stdout.strip()) / "kubectl"
+        self.binary = str(own) if own.exists() else "kubectl"
+        self.environ = {"KUBECONFIG": str(kubeconfig or folder / "admin.conf")}
         configuration = client.Configuration()
         config.load_kube_config(self.environ["KUBECONFIG"], client_configuration=configuration)
         self.api = client.ApiClient(configuration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
@@ -13,8 +13,10 @@ import traffic
 import yaml
 from ads import DRIFT_DAYS, NAMESPACE, QUIET_DAY, Caller, Predictor
 from api_server import ROOT
+from given import reached
+from installation import Installation
 from kfp import Client
-from machine import IMAGES, Machine, running
+from machine import running
 from waiting import eventually
 
 from driftloop.adapters.kfp_runs import KfpRuns
@@ -24,9 +26,10 @@ pytestmark = pytest.mark.node
 
 
 @pytest.fixture(scope="module")
-def machine(case: UseCase) -> Iterator[Machine]:
-    """A node with Driftloop installed and a namespace whose loop has an archive."""
-    with running("test") as found:
+def machine(case: UseCase) -> Iterator[Installation]:
+    """A cluster with Driftloop installed and a namespace whose loop has an archive."""
+    given = os.environ.get("STANDINS") == "no"
+    with reached(NAMESPACE) if given else running("test") as found:
         found.welcome(NAMESPACE)
         traffic.archive(found.store(NAMESPACE), case)
         found.install(DRIFTLOOP_REPLICAS="2-2")
@@ -34,7 +37,7 @@ def machine(case: UseCase) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def served(machine: Machine, manifest_of_ads: dict[str, Any]) -> float:
+def served(machine: Installation, manifest_of_ads: dict[str, Any]) -> float:
     """Apply the loop; return the seconds until its first bundle is ready to predict."""
     return ads.deploy(machine, manifest_of_ads, replicas=2)
 
@@ -47,19 +50,19 @@ def manifest_of_ads(case: UseCase) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def materialized(machine: Machine, served: float) -> None:
+def materialized(machine: Installation, served: float) -> None:
     """Fill Redis through the committed pipeline, as a user would."""
     package = ROOT / "pipelines" / "compiled" / "materialize.yaml"
-    runs = KfpRuns(lambda: Client(host=machine.kfp), package)
-    parameters = {"loop": "ads-ctr", "store": f"s3://driftloop/{NAMESPACE}"}
-    runs.create(NAMESPACE, "by-hand", f"{IMAGES[0]}:test", parameters)
+    runs = KfpRuns(lambda: Client(host=machine.pipelines()), package)
+    parameters = {"loop": "ads-ctr", "store": f"{machine.bucket}/{NAMESPACE}"}
+    runs.create(NAMESPACE, "by-hand", machine.images("test")[0], parameters)
     eventually(
         lambda: runs.named(NAMESPACE, "by-hand")[0].state == "succeeded", "materialization", 90
     )
 
 
 def test_a_loop_is_applied_and_predicts_with_features_from_redis(
-    machine: Machine, served: float, materialized: None, case: UseCase, measured: Callable
+    machine: Installation, served: float, materialized: None, case: UseCase, measured: Callable
 ) -> None:
     rows = traffic.instances(case, QUIET_DAY)[:1]
     predictor = Predictor(machine)
@@ -73,7 +76,7 @@ def test_a_loop_is_applied_and_predicts_with_features_from_redis(
 
 
 def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
-    machine: Machine, served: float, materialized: None, case: UseCase, measured: Callable
+    machine: Installation, served: float, materialized: None, case: UseCase, measured: Callable
 ) -> None:
     predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)
     began = monotonic()
@@ -83,15 +86,15 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
         first, second, last = DRIFT_DAYS
         predictor.send_day(shifted, first)
         # Windows close while nobody can store or receive what comes of them.
-        machine.minio.kill()
+        machine.take_store_away()
         machine.kill_pod("driftloop-receiver")
         predictor.send_day(shifted, second)
-        machine.start_minio()
+        machine.bring_store_back()
         predictor.send_day(shifted, last)
         found = eventually(lambda: ads.retraining(machine, "ads-ctr-2"), "the retraining", 120)
         assert "drift" in [cause["kind"] for cause in found["spec"]["causes"]]
         eventually(lambda: len(sources(machine)) == 2, "events of both replicas", 60)
-        kill_a_sidecar()
+        machine.kill_a_sidecar()
         machine.kill_pod("driftloop-controller")
         machine.crash()
         version = eventually(lambda: ads.champion(machine, "0002-"), "the second champion", 240)
@@ -106,15 +109,7 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
     measured(f"drifting traffic to the promoted model: {seconds:.0f} s, {caller.calls} calls")
 
 
-def kill_a_sidecar() -> None:
-    """End one of the sidecars' processes at once."""
-    found = subprocess.run(["pgrep", "-f", "^python -m drift_sidecar"], capture_output=True)
-    first, *others = found.stdout.split()
-    assert others
-    subprocess.run(["kill", "-KILL", first], check=True)
-
-
-def sources(machine: Machine) -> set[str]:
+def sources(machine: Installation) -> set[str]:
     """Return whose events were received."""
     events = machine.objects.list("LoopEvent", NAMESPACE)
     return {event["spec"]["event"]["source"] for event in events}

@@ -15,7 +15,8 @@ import traffic
 import yaml
 from ads import DRIFT_DAYS, NAMESPACE, QUIET_DAY, Caller, Predictor
 from api_server import ROOT
-from machine import IMAGES, Machine, running
+from installation import PLATFORM, SIDECAR, Installation
+from machine import running
 from waiting import eventually
 
 from driftloop.usecase import UseCase
@@ -34,7 +35,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not archive:
         pytest.skip(f"This clone does not reach back to {TAG}.")
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-    for image in IMAGES:
+    for image in (PLATFORM, SIDECAR):
         build = ["docker", "build", "--network=host", "-t", f"{image}:{TAG}"]
         build += ["--target", image.rpartition("/")[2], str(folder)]
         build += ["--build-arg", f"BASE_IMAGE={os.environ['BASE_IMAGE']}"]
@@ -49,7 +50,7 @@ def git(*arguments: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def machine(case: UseCase, released: Path) -> Iterator[Machine]:
+def machine(case: UseCase, released: Path) -> Iterator[Installation]:
     """A node with the release installed and a namespace whose loop has an archive."""
     with running(TAG, "test") as found:
         found.welcome(NAMESPACE, released)
@@ -59,7 +60,7 @@ def machine(case: UseCase, released: Path) -> Iterator[Machine]:
 
 
 def test_a_live_loop_is_upgraded_without_a_failed_call_or_a_needless_retraining(
-    machine: Machine, released: Path, case: UseCase, measured: Callable
+    machine: Installation, released: Path, case: UseCase, measured: Callable
 ) -> None:
     ads.deploy(machine, manifest_of(released))
     predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)
@@ -68,7 +69,7 @@ def test_a_live_loop_is_upgraded_without_a_failed_call_or_a_needless_retraining(
     with Caller(lambda: predictor.predict(rows[:2])) as caller:
         predictor.send_day(rows, QUIET_DAY)
         machine.install()
-        new = {f"{image}:test" for image in IMAGES}
+        new = set(machine.images("test"))
         images = ".spec.containers[*].image"
         eventually(lambda: set(ads.of_pods(machine, images)) == new, "the new pods alone", 240)
         seconds = monotonic() - began

@@ -58,6 +58,8 @@ for target in platform drift-sidecar; do
     docker build --network=host --build-arg "BASE_IMAGE=$BASE_IMAGE" --target "$target" \
         -t "driftloop/$target:latest" -t "driftloop/$target:test" . >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
 done
+# Layers of earlier builds are only worth their disk while they are recent.
+[ -z "$engine" ] || docker image prune --force --filter until=72h >/dev/null
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep driftloop/
 
 "$@"
