@@ -15,6 +15,9 @@ import pandas as pd
 from driftloop import parquet
 from driftloop_contracts.object_store import FileStore, ObjectStore
 
+EVENT, CREATED = "event_timestamp", "created_timestamp"
+"""When a feature row holds and when it was written; features.py names both to Feast."""
+
 
 class Archive:
     """What one loop saw, in ``store``."""
@@ -25,6 +28,11 @@ class Archive:
     def put(self, kind: str, day: str, frame: pd.DataFrame) -> None:
         """Write the rows of one day; ``kind`` is requests, outcomes or features/<view>."""
         self.store.put(f"{self._prefix(kind)}{day}.parquet", parquet.dump(frame))
+
+    def put_features(self, view: str, now: datetime, rows: pd.DataFrame) -> None:
+        """Write a view's feature rows that are known from ``now`` on."""
+        known = pd.Series(pd.Timestamp(now), rows.index).astype("datetime64[us, UTC]")
+        self.put(f"features/{view}", f"{now:%Y-%m-%d}", rows.assign(**{CREATED: known}))
 
     def requests(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the requests with ``start`` <= event_time < ``end``, in order of time."""
@@ -46,7 +54,8 @@ class Archive:
     def feature_folder(self, scratch: Path) -> Path:
         """Return a local folder with every view's files: ``scratch`` where they are copied.
 
-        A day's file never changes, so only new ones are fetched.
+        A day's file never changes, so only new ones are fetched. Rows of a file that does not
+        say when they were written count as known at their event time.
         """
         if isinstance(self.store, FileStore):
             return self.store.root / "features" / self.loop_name
@@ -55,7 +64,7 @@ class Archive:
             target = scratch / key.removeprefix(prefix)
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self.store.get(key))
+                target.write_bytes(_with_created(self.store.get(key)))
         return scratch
 
     def _prefix(self, kind: str) -> str:
@@ -68,6 +77,13 @@ class Archive:
         keys = [key for key in self.store.list(prefix) if first <= _day(key) <= last]
         frames = [parquet.load(self.store.get(key)) for key in keys]
         return pd.concat(frames, ignore_index=True) if frames else _nothing(kind)
+
+
+def _with_created(content: bytes) -> bytes:
+    if {CREATED, EVENT} & {*parquet.columns(content)} != {EVENT}:
+        return content
+    rows = parquet.load(content)
+    return parquet.dump(rows.assign(**{CREATED: rows[EVENT]}))
 
 
 def _day(key: str) -> str:

@@ -10,10 +10,7 @@ import pyarrow.parquet as pq
 
 
 def dump(frame: pd.DataFrame) -> bytes:
-    """Return ``frame`` as parquet with times in microseconds.
-
-    Nanoseconds, pandas' default, fail in the casts of Feast's DuckDB materialization.
-    """
+    """Return ``frame`` as parquet with times in microseconds, as all event times here are."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     sink = io.BytesIO()
     pq.write_table(table, sink, coerce_timestamps="us", allow_truncated_timestamps=True)
@@ -33,3 +30,8 @@ def load(content: bytes) -> pd.DataFrame:
 def rows(content: bytes) -> int:
     """Return how many rows parquet bytes hold, without reading them."""
     return int(pq.ParquetFile(io.BytesIO(content)).metadata.num_rows)
+
+
+def columns(content: bytes) -> list[str]:
+    """Return the names of the columns in parquet bytes, without reading rows."""
+    return list(pq.read_schema(io.BytesIO(content)).names)

@@ -41,7 +41,7 @@ def archive(store: ObjectStore, case: UseCase, days: int = DAYS) -> pd.Timestamp
         history = unfolding.labelled(first, day)
         if len(history):
             for view, rows in case.compute_features(history, day).items():
-                target.put(f"features/{view}", name, rows)
+                target.put_features(view, day, rows)
     return day
 
 

@@ -69,7 +69,7 @@ def _joined(case: UseCase, folder: Path, archive: Archive) -> pd.DataFrame:
         history = unfolding.labelled(first, day)
         if len(history):
             for view, rows in case.compute_features(history, day).items():
-                archive.put(f"features/{view}", f"{day:%Y-%m-%d}", rows)
+                archive.put_features(view, day, rows)
     repository = FeatureRepository(case, folder / "feast")
     repository.apply(archive.feature_folder(folder))
     repository.materialize(first.to_pydatetime(), days[-1].to_pydatetime())

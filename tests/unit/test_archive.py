@@ -79,3 +79,21 @@ def test_feature_files_are_copied_once_each(archive: Archive, tmp_path: Path) ->
     assert files == [f"{day}.parquet" for day in DAYS[:2]]
     assert len(remote.store.read) == 2
     assert archive.feature_folder(tmp_path / "unused") != tmp_path / "unused"
+
+
+def test_feature_rows_say_when_they_were_written(archive: Archive, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"query_id": [1], "event_timestamp": [at("2026-01-01")]})
+    archive.put_features("query", at("2026-01-02T03:00"), rows)
+    folder = archive.feature_folder(tmp_path / "scratch")
+    written = pd.read_parquet(folder / "query" / "2026-01-02.parquet")
+    assert written["created_timestamp"].tolist() == [at("2026-01-02T03:00")]
+
+
+def test_feature_rows_that_do_not_say_it_count_from_their_event_time(
+    archive: Archive, tmp_path: Path
+) -> None:
+    rows = pd.DataFrame({"query_id": [1], "event_timestamp": [at("2026-01-01")]})
+    archive.put("features/query", DAYS[0], rows)
+    remote = Archive(Remote(archive.store), "ads-ctr")
+    copied = pd.read_parquet(remote.feature_folder(tmp_path / "scratch") / "query")
+    assert copied["created_timestamp"].tolist() == [at("2026-01-01")]

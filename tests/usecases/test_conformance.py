@@ -88,7 +88,7 @@ def _joined(case: UseCase, folder: Path) -> pd.DataFrame:
         history = unfolding.labelled(first, day)
         if len(history):
             for view, rows in case.compute_features(history, day).items():
-                archive.put(f"features/{view}", f"{day:%Y-%m-%d}", rows)
+                archive.put_features(view, day, rows)
     repository = FeatureRepository(case, folder / "feast")
     repository.apply(archive.feature_folder(folder))
     rows = unfolding.labelled(first, day)

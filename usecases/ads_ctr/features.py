@@ -62,6 +62,7 @@ def feast_objects(loop: LearningLoop, paths: Mapping[str, str]) -> list[Any]:
             name=f"{name}_stats_source",
             path=paths[f"{name}_stats"],
             timestamp_field="event_timestamp",
+            created_timestamp_column="created_timestamp",
         )
         columns = [Field(name=f"{name}_ctr_{days}d", dtype=Float64) for days in WINDOWS[name]]
         view = FeatureView(

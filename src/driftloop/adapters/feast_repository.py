@@ -1,7 +1,7 @@
 """One loop's Feast project: feature rows on disk, point-in-time joins, online lookups.
 
-Offline: Feast's DuckDB store over parquet (never the default store, which loses and merges
-rows: docs/adr/0004). Online: Feast's SQLite or Redis store.
+Offline: as-of joins over parquet, by what was known (docs/adr/0011). Online: Feast's SQLite or
+Redis store.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from feast import FeatureStore, RepoConfig
 
 from driftloop.adapters import online_store
+from driftloop.loop import Column
 from driftloop.usecase import UseCase
+
+OFFLINE = "driftloop.adapters.feast_asof.AsofOfflineStore"
 
 
 class FeatureRepository:
@@ -48,14 +52,13 @@ class FeatureRepository:
     def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return ``rows`` with each feature as it was known at the row's event_time.
 
-        ``rows`` needs ``row_id``, ``event_time`` and the entity keys; order and count stay.
+        ``rows`` needs ``event_time`` and the entity keys; order and count stay. Numbers are
+        float64 with NaN, categories str with None where no value was known.
         """
-        keys = rows[["row_id", *self.features.entities]].assign(event_timestamp=rows["event_time"])
+        keys = rows[[*self.features.entities]].assign(event_timestamp=rows["event_time"])
         with _quiet():
-            joined = self.store.get_historical_features(keys, features=self._feature_service())
-            frame = joined.to_df()
-        columns = frame.set_index("row_id").loc[rows["row_id"], self._names()]
-        return rows.assign(**{name: columns[name].to_numpy("float64") for name in self._names()})
+            joined = self.store.get_historical_features(keys, self._feature_service()).to_arrow()
+        return rows.assign(**{c.name: _values(joined[c.name], c.kind) for c in self._columns()})
 
     def online(self, keys: pd.DataFrame) -> pd.DataFrame:
         """Return the newest feature values of each row of ``keys``; NaN where there is none.
@@ -76,7 +79,16 @@ class FeatureRepository:
         return self._service
 
     def _names(self) -> list[str]:
-        return [column.name for column in self.features.columns if column.origin != "request"]
+        return [column.name for column in self._columns()]
+
+    def _columns(self) -> list[Column]:
+        return [column for column in self.features.columns if column.origin != "request"]
+
+
+def _values(column: pa.ChunkedArray, kind: str) -> Any:
+    if kind == "categorical":
+        return column.cast(pa.string()).to_pandas().astype(object).where(column.is_valid(), None)
+    return column.cast(pa.float64()).to_pandas().to_numpy()
 
 
 @contextmanager
@@ -93,7 +105,8 @@ def _config(project: str, folder: Path, online: str) -> RepoConfig:
         project=project,
         provider="local",
         registry=str(folder / "registry.db"),
-        offline_store={"type": "duckdb"},
+        offline_store={"type": OFFLINE, "created_cutoff": True},
         online_store=online_store.configuration(online, folder),
         entity_key_serialization_version=3,
+        coerce_tz_aware=False,
     )

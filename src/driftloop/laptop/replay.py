@@ -128,7 +128,7 @@ class Replay:
         history = self.unfolding.labelled(now - self.usecase.loop.spec.training.window, now)
         if len(history):
             for view, rows in self.usecase.compute_features(history, now).items():
-                self.archive.put(f"features/{view}", day, rows)
+                self.archive.put_features(view, _instant(now), rows)
 
     def _materialize(self, now: pd.Timestamp) -> None:
         # Feast's window is open at its start: one second before takes this midnight's rows.
