@@ -37,6 +37,13 @@ def test_missing_values_are_null(taken):
     assert table["device"].to_pylist() == [None, "a", "3"]
 
 
+def test_the_times_of_looked_up_features_are_instants(taken, given):
+    found = taken(feature_times={"stats": [0, None, 1_000_000]})
+    stored = read(records.to_parquet([found]))["stats__event_timestamp"].to_pylist()
+    assert stored[1] is None
+    assert (stored[2] - stored[0]).total_seconds() == 1
+
+
 def test_keys_of_two_kinds_become_text(taken):
     batches = [taken(entity_keys={"ad_id": keys}) for keys in ([1, 2, 3], ["a", "b", None])]
     table = read(records.to_parquet(batches))
@@ -58,6 +65,8 @@ def test_a_key_that_is_also_a_feature_is_one_column(taken):
     [
         pytest.param({"features": {"relevance": [1, 2, 3]}}, id="feature absent"),
         pytest.param({"predictions": ["0.1", 1, 2]}, id="text for a number"),
+        pytest.param({"feature_times": {"stats": ["noon", 1, 2]}}, id="text for a time"),
+        pytest.param({"feature_times": {"stats": [2**70, 1, 2]}}, id="beyond all times"),
         pytest.param({"predictions": [float("inf"), 1, 2]}, id="infinite"),
         pytest.param({"predictions": [10**400, 1, 2]}, id="beyond a float"),
         pytest.param({"weights": [-1, 1, 1]}, id="negative weight"),

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from driftloop.quantities import Duration, PerTime, Share
+from driftloop.quantities import Duration, PerTime, Share, show_duration
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
@@ -65,18 +65,56 @@ class Source(Spec):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+class LabelSource(Spec):
+    """Where outcomes of one name come from, and when a record without one is decided.
+
+    ``maturity``: the age from which a record's label counts; ``completeness``: the share of
+    outcomes known by then that is enough: the delays seen may then say a shorter maturity;
+    ``absent``: what a mature record without an outcome is.
+    """
+
+    name: str = Field(min_length=1)
+    maturity: Duration
+    completeness: Share | None = None
+    absent: Literal["unknown", "negative"] = "unknown"
+
+    @field_validator("completeness")
+    @classmethod
+    def _can_be_reached(cls, completeness: float | None) -> float | None:
+        if completeness is not None and not 0 < completeness < 1:
+            raise ValueError("a share above 0% and below 100%")
+        return completeness
+
+
 class Data(Spec):
     """Sources and what is promised of them.
 
-    ``label_maturity``: time after which a row without a label counts as negative;
-    ``freshness``: oldest acceptable newest row; ``max_rejected``: share of bad rows at which
-    a run stops.
+    ``labels``: where each kind of outcome comes from, by name; ``label_maturity``: time after
+    which a row without a label counts as negative, and the maturity of a label that is not
+    named; ``freshness``: oldest acceptable newest row; ``max_rejected``: share of bad rows at
+    which a run stops.
     """
 
     sources: tuple[Source, ...] = Field(min_length=1, max_length=20)
+    labels: tuple[LabelSource, ...] = Field(default=(), max_length=20)
     label_maturity: Duration
     freshness: Duration
     max_rejected: Share
+
+    @field_validator("labels")
+    @classmethod
+    def _names_differ(cls, labels: tuple[LabelSource, ...]) -> tuple[LabelSource, ...]:
+        if len({label.name for label in labels}) < len(labels):
+            raise ValueError("labels of different names")
+        return labels
+
+    def label(self, name: str) -> LabelSource:
+        """Return the label source of that name, else one of ``label_maturity``."""
+        for label in self.labels:
+            if label.name == name:
+                return label
+        maturity = show_duration(self.label_maturity)
+        return LabelSource.model_validate({"name": name, "maturity": maturity})
 
     def source(self, name: str) -> Source:
         """Return the source of that name."""
@@ -94,7 +132,9 @@ class Column(Spec):
     ``origin``: 'request' for a value the caller sends, else the Feast feature view it is
     looked up in; ``range``: what the contract allows of a number; ``max_missing``: the share
     of rows that may lack it; ``monitored``: whether the sidecar tests it for drift;
-    ``min_effect``: the smallest distance worth a retraining where it is not drift.minEffect.
+    ``min_effect``: the smallest distance worth a retraining where it is not drift.minEffect;
+    ``if_absent``: what a predictor does where a looked-up value is missing or expired: predict
+    without it, put ``default`` in its place (both are told to the caller), or refuse.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -104,6 +144,19 @@ class Column(Spec):
     max_missing: Share = Field(default="0%", validate_default=True)
     monitored: bool = True
     min_effect: float | None = Field(default=None, gt=0, lt=1)
+    if_absent: Literal["predict", "default", "reject"] = "predict"
+    default: float | str | None = None
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> Column:
+        if self.if_absent != "predict" and self.origin == "request":
+            raise ValueError("a column of a view where ifAbsent is not 'predict'")
+        if (self.if_absent == "default") != (self.default is not None):
+            raise ValueError("a column with a default if, and only if, ifAbsent is 'default'")
+        kind = str if self.kind == "categorical" else float
+        if self.default is not None and not isinstance(self.default, kind):
+            raise ValueError(f"a column whose default is {self.kind}, as it is")
+        return self
 
 
 class Features(Spec):

@@ -55,6 +55,8 @@ def materialized(machine: Installation, served: float) -> None:
     package = ROOT / "pipelines" / "compiled" / "materialize.yaml"
     runs = KfpRuns(lambda: Client(host=machine.pipelines()), package)
     parameters = {"loop": "ads-ctr", "store": f"{machine.bucket}/{NAMESPACE}"}
+    # The requests are of a past day, at which nothing later is known.
+    parameters["until"] = ads.moment(QUIET_DAY)
     runs.create(NAMESPACE, "by-hand", machine.images("test")[0], parameters)
     eventually(
         lambda: runs.named(NAMESPACE, "by-hand")[0].state == "succeeded", "materialization", 90

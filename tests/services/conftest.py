@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,17 @@ DAYS = 8
 
 @dataclass(frozen=True)
 class World:
-    """A loop's store, feature store and one bundle in it, with the rows it was made from."""
+    """A loop's store, feature store and one bundle in it, with the rows it was made from.
+
+    ``now``: when the features that it serves were computed.
+    """
 
     case: UseCase
     folder: Path
     version: str
     rows: pd.DataFrame
     environ: dict[str, str]
+    now: datetime
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +50,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     case = usecase.find("ads_ctr", {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
     folder = tmp_path_factory.mktemp("world")
     store = FileStore(folder / "store")
-    rows = _joined(case, folder, Archive(store, case.loop.name))
+    rows, now = _joined(case, folder, Archive(store, case.loop.name))
     model = fit.fit(case, "logistic", rows)
     reference, baseline = calibration.build(rows, case.loop, None, np.random.default_rng(0))
     files = {
@@ -56,10 +61,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     data_end = rows["event_time"].max().to_pydatetime()
     manifest = packing.write(store, case.loop.name, 1, data_end, files=files, facts={})
     environ = environment.for_children(case, store.uri, os.environ)
-    return World(case, folder, manifest.version, rows, environ)
+    return World(case, folder, manifest.version, rows, environ, now)
 
 
-def _joined(case: UseCase, folder: Path, archive: Archive) -> pd.DataFrame:
+def _joined(case: UseCase, folder: Path, archive: Archive) -> tuple[pd.DataFrame, datetime]:
     stream = case.read(Span(seed=1))
     first = stream.requests["event_time"].iloc[0].floor("D")
     unfolding = Unfolding(stream)
@@ -72,8 +77,9 @@ def _joined(case: UseCase, folder: Path, archive: Archive) -> pd.DataFrame:
                 archive.put_features(view, day, rows)
     repository = FeatureRepository(case, folder / "feast")
     repository.apply(archive.feature_folder(folder))
-    repository.materialize(first.to_pydatetime(), days[-1].to_pydatetime())
-    return repository.historical(unfolding.labelled(first, days[-1]))
+    now = days[-1].to_pydatetime()
+    repository.materialize(None, now)
+    return repository.historical(unfolding.labelled(first, days[-1])), now
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from instances import ROW
 
-from driftloop.services.predictor.model import REQUEST_ID
+from driftloop.services.predictor.model import EVENT_TIME, REQUEST_ID
 from driftloop.training import fit
+from driftloop_contracts import times
 from driftloop_contracts.inference import prediction_id
 
 pytestmark = pytest.mark.slow
@@ -108,16 +109,17 @@ def test_served_values_are_what_the_offline_model_says(predictor: str, world) ->
     names = [*world.case.loop.spec.features.entities]
     names += world.case.loop.spec.features.names(origin="request")
     rows = world.rows.tail(50)
-    answer = v1(predictor, {"instances": rows[names].to_dict("records")}).json()
+    body = {"instances": rows[names].to_dict("records")}
+    answer = v1(predictor, body, **{EVENT_TIME: times.to_text(world.now)}).json()
     from driftloop.adapters.feast_repository import FeatureRepository
     from driftloop.bundle import model_file
     from driftloop_contracts import bundle
 
     repository = FeatureRepository(world.case, world.folder / "feast")
-    found = repository.online(rows[list(world.case.loop.spec.features.entities)])
-    frame = rows[names].assign(**{name: found[name] for name in found})
+    served = repository.online(rows[names], world.now)
+    assert not any(served.absent[0])
     model = model_file.load(world.folder / "scratch-0" / bundle.MODEL)
-    expected = fit.predict(world.case, model, frame)
+    expected = fit.predict(world.case, model, served.rows)
     assert answer["predictions"] == expected.tolist()
 
 

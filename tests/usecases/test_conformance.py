@@ -63,9 +63,10 @@ def check_online_equals_offline(case: UseCase, tmp_path: Path) -> None:
     now = rows["event_time"].max()
     repository.materialize((now - pd.Timedelta(days=2)).to_pydatetime(), now.to_pydatetime())
     newest = rows[rows["event_time"] == now]
-    names = [c.name for c in case.loop.spec.features.columns if c.origin != "request"]
-    served = repository.online(newest[list(case.loop.spec.features.entities)])
-    pd.testing.assert_frame_equal(served, newest[names], check_dtype=False)
+    names = [column.name for column in repository.columns]
+    asked = newest.drop(columns=names)
+    served = repository.online(asked, now.to_pydatetime())
+    pd.testing.assert_frame_equal(served.rows[names], newest[names])
 
 
 CHECKS = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,9 @@ def prediction_id(request_id: str, index: int) -> str:
 class InferenceBatch:
     """Records of one request: (pod_uid, first_seq ...) makes every lost record countable.
 
-    ``features`` holds the values that were served, request-time ones included;
+    ``features`` holds the values that were served, request-time ones included, and
+    ``feature_times`` the event time of what was looked up in each feature view, in microseconds
+    since 1970 (None where the view had nothing that could be used);
     ``weights`` the sampling weights (1.0 when nothing was sampled);
     ``latency_ms`` is the request's, in milliseconds.
     """
@@ -47,6 +49,7 @@ class InferenceBatch:
     features: dict[str, list[Any]]
     predictions: list[float]
     weights: list[float]
+    feature_times: dict[str, list[int | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.prediction_ids)
@@ -59,7 +62,8 @@ class InferenceBatch:
 def from_data(data: Mapping[str, Any]) -> InferenceBatch:
     """Return the batch in an event's data; raise InvalidInput when it is not one."""
     where = "an inference batch"
-    names = {field.name for field in fields(InferenceBatch)}
+    names = {known.name for known in fields(InferenceBatch)}
+    data = {"feature_times": {}, **data}
     for name in sorted(names ^ set(data)):
         allowed = "present" if name in names else "absent: no such field"
         raise InvalidInput(name, where, allowed, data.get(name))
@@ -70,7 +74,8 @@ def from_data(data: Mapping[str, Any]) -> InferenceBatch:
     if rows > MAX_ROWS:
         raise InvalidInput("prediction_ids", where, f"at most {MAX_ROWS} rows", rows)
     columns = [("predictions", data["predictions"]), ("weights", data["weights"])]
-    for name, column in (*columns, *data["entity_keys"].items(), *data["features"].items()):
+    mappings = [data[name] for name in ("entity_keys", "features", "feature_times")]
+    for name, column in (*columns, *(pair for mapping in mappings for pair in mapping.items())):
         if not isinstance(column, list) or len(column) != rows:
             got = len(column) if isinstance(column, list) else column
             raise InvalidInput(f"column '{name}'", where, f"a list of {rows} values", got)
@@ -96,4 +101,5 @@ _KINDS: dict[str, type] = {
     "features": dict,
     "predictions": list,
     "weights": list,
+    "feature_times": dict,
 }

@@ -31,6 +31,8 @@ OWN_COLUMNS = (
     "latency_ms",
 )
 """Columns every record has; a feature or key of such a name is refused."""
+TIME = "__event_timestamp"
+"""How the column ends that has the event time of what was looked up in a feature view."""
 MAX_SEQ = 2**62
 """Beyond this a sequence number is nonsense, and would not fit its column."""
 MAX_WEIGHT = 1e12
@@ -70,8 +72,10 @@ def _check_names(batch: InferenceBatch, kinds: Mapping[str, str]) -> None:
         raise InvalidInput(
             f"feature {name[:80]!r}", WHERE, allowed, "nothing" if name in kinds else name
         )
-    for name in sorted({*batch.features, *batch.entity_keys} & {*OWN_COLUMNS}):
-        raise InvalidInput("a column's name", WHERE, f"none of {', '.join(OWN_COLUMNS)}", name)
+    names = {*batch.features, *batch.entity_keys}
+    own = {*OWN_COLUMNS, *(f"{view}{TIME}" for view in batch.feature_times)}
+    for name in sorted(names & own):
+        raise InvalidInput("a column's name", WHERE, f"none of {', '.join(sorted(own))}", name)
     if not 0 <= batch.first_seq <= MAX_SEQ:
         raise InvalidInput("first_seq", WHERE, f"from 0 to {MAX_SEQ}", batch.first_seq)
     if not math.isfinite(batch.latency_ms):
@@ -94,12 +98,13 @@ def _convert(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
     }
     keys = {n: _key(n, values) for n, values in batch.entity_keys.items() if n not in kinds}
     features = {name: _feature(name, kind, batch.features[name]) for name, kind in kinds.items()}
+    times = {f"{view}{TIME}": _times(view, v) for view, v in batch.feature_times.items()}
     closing = {
         "prediction": _nullable(_numbers("predictions", batch.predictions)),
         "weight": pa.array(weights),
         "latency_ms": pa.array(np.full(rows, batch.latency_ms)),
     }
-    return pa.RecordBatch.from_pydict(columns | keys | features | closing)
+    return pa.RecordBatch.from_pydict(columns | keys | features | times | closing)
 
 
 def _feature(name: str, kind: str, values: list[Any]) -> pa.Array:
@@ -115,6 +120,11 @@ def _key(name: str, values: list[Any]) -> pa.Array:
     if not any(found <= kind for kind in KEY):
         raise InvalidInput(f"entity key {name[:80]!r}", WHERE, "all text or all integers", values)
     return pa.array(values)
+
+
+def _times(view: str, values: list[Any]) -> pa.Array:
+    _check_types(f"feature_times {view[:80]!r}", values, KEY[1], "microseconds or null")
+    return pa.array(values, pa.timestamp("us", "UTC"))
 
 
 def _numbers(what: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -1,29 +1,47 @@
 """One loop's Feast project: feature rows on disk, point-in-time joins, online lookups.
 
-Offline: as-of joins over parquet, by what was known (docs/adr/0011). Online: Feast's SQLite or
-Redis store.
+Offline: as-of joins over parquet, by what was known (docs/adr/0011). Online: SQLite, Redis or
+Postgres, in which a newer value is never overwritten by an older one (docs/adr/0012).
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast import FeatureStore, RepoConfig
 
-from driftloop.adapters import online_store
+from driftloop.adapters import materialization, online_store
+from driftloop.adapters.feature_lookup import FeatureLookup
+from driftloop.features import absence
+from driftloop.features.found import Found
 from driftloop.loop import Column
 from driftloop.usecase import UseCase
 
 OFFLINE = "driftloop.adapters.feast_asof.AsofOfflineStore"
+DTYPES = {"numeric": "float64", "categorical": "object"}
+
+
+@dataclass(frozen=True)
+class Served:
+    """The rows of a request with what was looked up for them.
+
+    ``absent``: of each row, the features that no view had a value for that may be used.
+    """
+
+    rows: pd.DataFrame
+    absent: list[list[str]]
+    found: Found
 
 
 class FeatureRepository:
@@ -37,58 +55,65 @@ class FeatureRepository:
         self.features = usecase.loop.spec.features
         folder.mkdir(parents=True, exist_ok=True)
         self.store = FeatureStore(config=_config(usecase.name, folder.absolute(), online))
-        self._service: Any = None
+        self.columns = [column for column in self.features.columns if column.origin != "request"]
+        self._lookup: FeatureLookup | None = None
 
     def apply(self, offline: Path) -> None:
         """Register the use case's entities, views and service over ``offline/<view>/*.parquet``."""
         paths = {view: str(offline.absolute() / view / "*.parquet") for view in self.features.views}
         self.store.apply(self.usecase.feast_objects(paths))
 
-    def materialize(self, start: datetime, end: datetime) -> None:
-        """Copy the feature rows with ``start`` < event time <= ``end`` to the online store."""
-        with _quiet():
-            self.store.materialize(start, end, feature_views=self.features.views)
+    def materialize(self, start: datetime | None, end: datetime) -> int:
+        """Copy the feature rows with ``start`` <= event time <= ``end`` to the online store.
+
+        Without a start: those that still count at ``end``, by each view's TTL. Return how many
+        rows were written: a run that was killed is resumed, and the same rows are not written
+        twice.
+        """
+        views = [self.store.get_feature_view(name) for name in self.features.views]
+        return sum(
+            materialization.copy(self.store, view, start or _counts_from(view, end), end)
+            for view in views
+        )
 
     def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return ``rows`` with each feature as it was known at the row's event_time.
 
         ``rows`` needs ``event_time`` and the entity keys; order and count stay. Numbers are
-        float64 with NaN, categories str with None where no value was known.
+        float64 with NaN, categories str with None, where no value was known and the column has
+        no default.
         """
         keys = rows[[*self.features.entities]].assign(event_timestamp=rows["event_time"])
+        service = self.store.get_feature_service(self.features.service)
         with _quiet():
-            joined = self.store.get_historical_features(keys, self._feature_service()).to_arrow()
-        return rows.assign(**{c.name: _values(joined[c.name], c.kind) for c in self._columns()})
+            job = self.store.get_historical_features(keys, service)
+            joined = job.to_arrow()
+        columns = {c.name: _joined(joined[c.name], job.event_times, c) for c in self.columns}
+        return rows.assign(**columns)
 
-    def online(self, keys: pd.DataFrame) -> pd.DataFrame:
-        """Return the newest feature values of each row of ``keys``; NaN where there is none.
+    def online(self, rows: pd.DataFrame, now: datetime) -> Served:
+        """Return ``rows`` with their newest features as of ``now``.
 
-        ``keys``: one int64 column per entity. Equal rows are looked up once.
+        ``rows``: one column per entity, and those of the request. Raise InvalidInput where a
+        feature is absent without which the loop does not predict.
         """
-        distinct = keys.drop_duplicates()
-        entities = {name: distinct[name].tolist() for name in self.features.entities}
-        found = self.store.get_online_features(self._feature_service(), entities).to_dict()
-        values = pd.DataFrame({name: found[name] for name in self._names()}, dtype="float64")
-        places = pd.MultiIndex.from_frame(distinct).get_indexer(pd.MultiIndex.from_frame(keys))
-        return values.iloc[np.asarray(places)].set_axis(keys.index)
-
-    def _feature_service(self) -> Any:
-        # Looked up once: a process serves one bundle, hence one version of the service.
-        if self._service is None:
-            self._service = self.store.get_feature_service(self.features.service)
-        return self._service
-
-    def _names(self) -> list[str]:
-        return [column.name for column in self._columns()]
-
-    def _columns(self) -> list[Column]:
-        return [column for column in self.features.columns if column.origin != "request"]
+        if self._lookup is None:
+            self._lookup = FeatureLookup(self.store, self.features.service)
+        found = self._lookup.at({str(name): rows[name].tolist() for name in rows}, now)
+        values, absent = absence.filled(found, self.columns)
+        columns = {c.name: np.array(values[c.name], DTYPES[c.kind]) for c in self.columns}
+        return Served(rows.assign(**columns), absent, found)
 
 
-def _values(column: pa.ChunkedArray, kind: str) -> Any:
-    if kind == "categorical":
-        return column.cast(pa.string()).to_pandas().astype(object).where(column.is_valid(), None)
-    return column.cast(pa.float64()).to_pandas().to_numpy()
+def _counts_from(view: Any, end: datetime) -> datetime:
+    return end - view.ttl if view.ttl else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _joined(values: pa.ChunkedArray, times: Mapping[str, pa.ChunkedArray], of: Column) -> Any:
+    if of.if_absent == "default" and of.origin in times:
+        values = pc.if_else(times[of.origin].is_valid(), values, pa.scalar(of.default, values.type))
+    array: Any = values.to_numpy()
+    return array.astype(DTYPES[of.kind])
 
 
 @contextmanager

@@ -131,10 +131,9 @@ class Replay:
                 self.archive.put_features(view, _instant(now), rows)
 
     def _materialize(self, now: pd.Timestamp) -> None:
-        # Feast's window is open at its start: one second before takes this midnight's rows.
         self.archive.feature_folder(self.scratch)
-        start = self.start - 3 * DAY if now == self.start else now - pd.Timedelta(seconds=1)
-        self.features.materialize(start.to_pydatetime(), _instant(now))
+        first = None if now == self.start else _instant(now)
+        self.features.materialize(first, _instant(now))
 
     def _archive_requests(self, day: pd.Timestamp) -> None:
         rows = self.traffic.requests.iloc[self.unfolding.between(day, day + DAY)]

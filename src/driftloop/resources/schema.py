@@ -45,7 +45,9 @@ def _resolved(node: Schema, definitions: dict[str, Schema]) -> Schema:
         target = definitions[node["$ref"].rpartition("/")[2]]
         return _resolved(target, definitions) | {k: v for k, v in node.items() if k != "$ref"}
     if "anyOf" in node:
-        (only,) = [option for option in node["anyOf"] if option.get("type") != "null"]
+        only, *others = [option for option in node["anyOf"] if option.get("type") != "null"]
+        if others:  # Such as a number or a text: a structural schema has no union of types.
+            only = {"x-kubernetes-preserve-unknown-fields": True}
         own = {key: value for key, value in node.items() if key != "anyOf"}
         return _resolved(only, definitions) | own | {"nullable": True}
     return node

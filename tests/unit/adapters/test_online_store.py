@@ -12,7 +12,9 @@ from driftloop_contracts.errors import InvalidInput
 
 
 def test_without_an_address_it_is_sqlite_in_the_folder() -> None:
-    assert online_store.configuration("", Path("/f")) == {"type": "sqlite", "path": "/f/online.db"}
+    found = online_store.configuration("", Path("/f"))
+    assert found["type"].endswith("SqliteOnlineStore")
+    assert found["path"] == "/f/online.db"
 
 
 def test_a_server_may_hold_several() -> None:
@@ -37,6 +39,8 @@ def test_a_password_may_hold_any_character() -> None:
         "redis://:secret%2C@h",
         "redis://h:port",
         "redis://h/name",
+        "postgresql://h/secret",
+        "postgresql://secret@h",
         "[:x",
     ],
 )

@@ -16,18 +16,23 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 
 from driftloop.adapters.feast_asof import files
 
+Times = dict[str, pa.ChunkedArray]
+"""Of each view, the event times of the rows that were joined, in microseconds since 1970."""
+
 
 class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc]
     """A query on a DuckDB connection of its own, with what comes after it.
 
-    ``finish``: makes the caller's table of the query's. ``folder``: what paths are relative to.
+    ``finish``: makes the caller's table, and the times, of the query's result. ``folder``: what
+    paths are relative to. ``event_times``: those of the latest result, null where a view has no
+    row that counts, which is how it is told from a row whose value is null.
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         query: str,
-        finish: Callable[[pa.Table], pa.Table],
+        finish: Callable[[pa.Table], tuple[pa.Table, Times]],
         folder: Any,
         metadata: RetrievalMetadata | None = None,
         on_demand: tuple[Any, ...] = (),
@@ -37,10 +42,14 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc]
         self._connection, self._query, self._finish = connection, query, finish
         self._folder, self._metadata = folder, metadata
         self._on_demand, self._full_feature_names = on_demand, full_feature_names
+        self.event_times: Times = {}
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         with _limited(self._connection, timeout):
-            return self._finish(self._connection.sql(self._query).to_arrow_table())
+            table, self.event_times = self._finish(
+                self._connection.sql(self._query).to_arrow_table()
+            )
+        return table
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
         frame: pd.DataFrame = self._to_arrow_internal(timeout).to_pandas()

@@ -52,14 +52,14 @@ def literal(text: str) -> str:
 
 
 def point_in_time(views: list[View], cutoff: bool, rows: str = ROWS) -> str:
-    """Return the query of ``ROW``, a flag ``found(n)`` for each view, and the features.
+    """Return the query of ``ROW``, the time ``event(n)`` of each view's row, and the features.
 
-    ``rows``: the table of entity rows. A value is null where no row is known, or the one that
-    counts is older than the view's TTL.
+    ``rows``: the table of entity rows. Time and values are null where no row is known, or the
+    one that counts is older than the view's TTL.
     """
     columns, joins = [ROW], [f"{rows} r"]
     for n, view in enumerate(views):
-        columns.append(f"{_valid(view, n)} AS {found(n)}")
+        columns.append(f"CASE WHEN {_valid(view, n)} THEN v{n}.{EVENT} END AS {event(n)}")
         columns += [
             f"CASE WHEN {_valid(view, n)} THEN v{n}.{quoted(column)} END AS {quoted(name)}"
             for column, name in view.features
@@ -68,9 +68,9 @@ def point_in_time(views: list[View], cutoff: bool, rows: str = ROWS) -> str:
     return "\n".join([f"SELECT {', '.join(columns)} FROM", *joins, f"ORDER BY {ROW}"])
 
 
-def found(n: int) -> str:
-    """Return the column that says whether the n-th view has a row for an entity row."""
-    return f"__found_{n}"
+def event(n: int) -> str:
+    """Return the column with the event time of the n-th view's row for an entity row."""
+    return f"__event_{n}"
 
 
 def _valid(view: View, n: int) -> str:

@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
 from driftloop.adapters.feast_asof.entities import EntityRows, duration, instant
-from driftloop.adapters.feast_asof.job import AsofRetrievalJob
+from driftloop.adapters.feast_asof.job import AsofRetrievalJob, Times
 from driftloop.adapters.feast_asof.join import (
     CREATED,
     EVENT,
     ROW,
     ROWS,
     View,
-    found,
+    event,
     point_in_time,
     quoted,
 )
@@ -65,11 +65,14 @@ class Retrieval:
         self._connection.register(ROWS, keys)
         views = self._views(entities, unit)
 
-        def finish(result: pa.Table) -> pa.Table:
+        def finish(result: pa.Table) -> tuple[pa.Table, Times]:
             if self._cutoff:
                 self._tell(result, keys, views)
-            flags = [found(n) for n in range(len(views))]
-            return entities.with_features(result.drop_columns([ROW, *flags]))
+            names = [event(n) for n in range(len(views))]
+            times = {view.name: result[name] for view, name in zip(views, names, strict=True)}
+            if unit == "ns":
+                times = {view: pc.divide(column, 1000) for view, column in times.items()}
+            return entities.with_features(result.drop_columns([ROW, *names])), times
 
         others = [name for name in entities.table.column_names if name != entities.time]
         metadata = RetrievalMetadata(self._request.references, others, *entities.span())
@@ -94,12 +97,12 @@ class Retrieval:
                 raise InvalidInput("join keys", f"feature view '{view.name}'", allowed, dict(ours))
             if keys and not ours:
                 continue  # It has a value for whichever rows the others have.
-            event = view.batch_source.timestamp_field
-            unit = "ns" if source.fine(event) else "us"
+            field = view.batch_source.timestamp_field
+            unit = "ns" if source.fine(field) else "us"
             columns = [f"{quoted(a)} AS {quoted(b)}" for a, b in ours]
-            columns.append(f"make_timestamp_ns({source.instant(event, 'ns')}) AS {TIMESTAMP}")
+            columns.append(f"make_timestamp_ns({source.instant(field, 'ns')}) AS {TIMESTAMP}")
             first, last = (instant(moment, unit) for moment in span)
-            parts.append(source.select(columns, (first, last), event, unit))
+            parts.append(source.select(columns, (first, last), field, unit))
         order = ", ".join([TIMESTAMP, *map(quoted, keys)])
         rows = f"SELECT DISTINCT * FROM ({' UNION ALL BY NAME '.join(parts)}) ORDER BY {order}"
         table: pa.Table = self._connection.sql(rows).to_arrow_table()
@@ -140,12 +143,12 @@ class Retrieval:
         """Warn of each view of which the cut-off takes many values."""
         least = TOLD * len(keys)
         for n, view in enumerate(views):
-            missing = keys.filter(pc.invert(result[found(n)]))
+            missing = keys.filter(pc.is_null(result[event(n)]))
             if not view.created or len(missing) <= least:
                 continue
             self._connection.register(MISSING, missing)
             known = point_in_time([view], cutoff=False, rows=MISSING)
-            query = f"SELECT count(*) FROM ({known}) WHERE {found(0)}"
+            query = f"SELECT count({event(0)}) FROM ({known})"
             lost = self._connection.execute(query).fetchall()[0][0]
             if lost > least:
                 warnings.warn(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,7 @@ from feast.utils import compute_non_entity_date_range
 
 from driftloop.adapters.feast_asof import files
 from driftloop.adapters.feast_asof.entities import EntityRows, instant
-from driftloop.adapters.feast_asof.job import AsofRetrievalJob
+from driftloop.adapters.feast_asof.job import AsofRetrievalJob, Times
 from driftloop.adapters.feast_asof.join import quoted
 from driftloop.adapters.feast_asof.request import Request
 from driftloop.adapters.feast_asof.retrieval import Retrieval
@@ -43,18 +45,27 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]
     threads: int | None = None
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a database in memory that never fetches an extension."""
-        options: dict[str, Any] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "preserve_insertion_order": False,
-        }
-        for name in ("memory_limit", "temp_directory", "threads"):
-            if getattr(self, name) is not None:
-                options[name] = getattr(self, name)
-        connection = duckdb.connect(config=options)
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection
+        """Return a connection of its own to a database in memory that fetches no extension."""
+        names = ("memory_limit", "temp_directory", "threads")
+        given = [(name, getattr(self, name)) for name in names]
+        settings = tuple((name, value) for name, value in given if value)
+        # A forked process has none of the threads that a database opened before needs.
+        return _database(settings, os.getpid()).cursor()
+
+
+@cache
+def _database(settings: tuple[tuple[str, Any], ...], process: int) -> duckdb.DuckDBPyConnection:
+    """Open a database, one a ``process``: starting one takes longer than many a join."""
+    options = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    database = duckdb.connect(config=options | dict(settings))
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    # What is kept of a file is checked against its time of change.
+    database.execute("SET GLOBAL parquet_metadata_cache = true")
+    return database
 
 
 class AsofOfflineStore(OfflineStore):  # type: ignore[misc]
@@ -186,10 +197,13 @@ def _pull(
     first, last = (None if moment is None else instant(moment, unit) for moment in span)
     rows = source.select(map(quoted, columns), (first, last), timestamp, unit)
 
-    def finish(table: pa.Table) -> pa.Table:
+    def finish(table: pa.Table) -> tuple[pa.Table, Times]:
+        # In one piece: Feast materializes only the first chunk of a table.
+        table = table.combine_chunks()
         if keys:
-            return table
+            return table, {}
         # What Feast keeps the values of a view without entities under.
-        return table.append_column(DUMMY_ENTITY_ID, pa.array([DUMMY_ENTITY_VAL] * len(table)))
+        everywhere = pa.array([DUMMY_ENTITY_VAL] * len(table))
+        return table.append_column(DUMMY_ENTITY_ID, everywhere), {}
 
     return AsofRetrievalJob(connection, f"{rows} {counts}", finish, config.repo_path)

@@ -14,8 +14,8 @@ import pandas as pd
 from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput as BadRequest
 
-from driftloop.adapters.feast_repository import FeatureRepository
-from driftloop.services.predictor import payload
+from driftloop.adapters.feast_repository import FeatureRepository, Served
+from driftloop.services.predictor import metrics, payload
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.training import fit
 from driftloop.usecase import UseCase
@@ -64,14 +64,18 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             raise BadRequest(str(error)) from error
         request_id = headers.get(REQUEST_ID) or (v2 and body.id) or uuid.uuid4().hex
         # In a thread, so that the event loop answers health checks while a batch computes.
-        frame, predictions = await asyncio.to_thread(self._compute, rows)
-        ids = [inference.prediction_id(request_id, index) for index in range(len(frame))]
+        try:
+            served, predictions = await asyncio.to_thread(self._compute, rows, event_time)
+        except InvalidInput as error:  # A feature is absent without which the loop refuses.
+            raise BadRequest(str(error)) from error
+        ids = [inference.prediction_id(request_id, index) for index in range(len(rows))]
         elapsed = (time.perf_counter() - began) * 1000
-        self._record(request_id, event_time, elapsed, ids, frame, predictions)
+        self._record(request_id, event_time, elapsed, ids, served, predictions)
         if v2:
-            return self._v2(request_id, ids, predictions)
+            return self._v2(request_id, ids, predictions, served.absent)
         answer = {"predictions": predictions, "prediction_ids": ids}
-        return answer | {"bundle_version": self.version}
+        answer |= {"bundle_version": self.version}
+        return answer | ({"absent_features": served.absent} if any(served.absent) else {})
 
     def _rows(self, body: Any) -> pd.DataFrame:
         features = self.usecase.loop.spec.features
@@ -84,10 +88,10 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             return times.from_text(headers[EVENT_TIME], EVENT_TIME, "the request's headers")
         return self.now()
 
-    def _compute(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[float]]:
-        found = self.repository.online(rows[list(self.usecase.loop.spec.features.entities)])
-        frame = pd.concat([rows, found], axis=1)
-        return frame, fit.predict(self.usecase, self.estimator, frame).tolist()
+    def _compute(self, rows: pd.DataFrame, now: datetime) -> tuple[Served, list[float]]:
+        served = self.repository.online(rows, now)
+        metrics.count(served.found)
+        return served, fit.predict(self.usecase, self.estimator, served.rows).tolist()
 
     def _record(
         self,
@@ -95,10 +99,10 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         event_time: datetime,
         latency_ms: float,
         ids: list[str],
-        frame: pd.DataFrame,
+        served: Served,
         predictions: list[float],
     ) -> None:
-        features = self.usecase.loop.spec.features
+        features, frame = self.usecase.loop.spec.features, served.rows
         batch = InferenceBatch(
             loop=self.usecase.loop.name,
             bundle_version=self.version,
@@ -111,15 +115,21 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             features={name: _nullable(frame[name]) for name in features.names()},
             predictions=predictions,
             weights=frame["weight"].tolist(),
+            feature_times=served.found.times,
         )
         self.recorder.put(request_id, batch)
 
-    def _v2(self, request_id: str, ids: list[str], predictions: list[float]) -> InferResponse:
+    def _v2(
+        self, request_id: str, ids: list[str], predictions: list[float], absent: list[list[str]]
+    ) -> InferResponse:
         shape = [len(ids)]
         outputs = [
             InferOutput("prediction", shape, "FP64", data=predictions),
             InferOutput("prediction_id", shape, "BYTES", data=ids),
         ]
+        if any(absent):
+            names = [",".join(features) for features in absent]
+            outputs.append(InferOutput("absent_features", shape, "BYTES", data=names))
         return InferResponse(request_id, self.name, outputs, model_version=self.version)
 
 

@@ -1,0 +1,128 @@
+"""Feast's SQLite store with newest-wins writes; readers are never kept waiting."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from feast import FeatureView, RepoConfig
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+
+from driftloop.adapters.feast_online import reading
+from driftloop.adapters.feast_online.reading import Read, Row, Written
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one."""
+MOST_KEYS = 10_000
+"""Keys that one statement asks for; SQLite takes 32,766 parameters."""
+
+
+class NewestSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
+    """As Feast's SQLite store."""
+
+    type: Literal["driftloop.adapters.feast_online.sqlite.NewestSqliteOnlineStore"] = (
+        "driftloop.adapters.feast_online.sqlite.NewestSqliteOnlineStore"
+    )
+
+
+class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
+    """Feast's tables; ``event_ts`` and ``created_ts`` hold microseconds since 1970."""
+
+    _conn: sqlite3.Connection | None
+
+    def _get_conn(self, config: RepoConfig) -> sqlite3.Connection:
+        if self._conn is None:
+            path = Path(self._get_db_path(config))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._conn = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+            # Readers see the last commit while a writer works; by default they would wait.
+            self._conn.execute("PRAGMA journal_mode = WAL")
+            self._conn.execute("PRAGMA synchronous = NORMAL")
+        return self._conn
+
+    def online_write_batch(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: list[Written],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write the rows that are newer than what is there, all of them or none."""
+        rows = []
+        for entity_key, values, event, created in data:
+            key = serialize_entity_key(entity_key, config.entity_key_serialization_version)
+            times = reading.micros(event), reading.micros(reading.known(created, event))
+            rows += [(key, name, v.SerializeToString(), *times) for name, v in values.items()]
+        connection = self._get_conn(config)
+        with connection:
+            connection.executemany(_upsert(_table(config, table)), rows)
+        if progress:
+            progress(len(data))
+
+    def online_read(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: list[Any],
+        requested_features: list[str] | None = None,
+    ) -> list[Any]:
+        """Return each entity's event time and values, as Feast's interface has it."""
+        names = tuple(requested_features or [feature.name for feature in table.features])
+        version = config.entity_key_serialization_version
+        keys = tuple(serialize_entity_key(key, version) for key in entity_keys)
+        return reading.of_one(self, config, Read(table, names, keys))
+
+    def read_views(self, config: RepoConfig, reads: Sequence[Read]) -> list[dict[bytes, Row]]:
+        """Return the stored row of each key that there is, for every one of ``reads``."""
+        found: list[dict[bytes, Row]] = [{} for _ in reads]
+        for part in reading.parts(reads, MOST_KEYS):
+            for read, rows in zip(found, self._read(config, part), strict=True):
+                read |= rows
+        return found
+
+    def _read(self, config: RepoConfig, reads: Sequence[Read]) -> list[dict[bytes, Row]]:
+        found: list[list[tuple[bytes, str, bytes, int]]] = [[] for _ in reads]
+        selects = " UNION ALL ".join(
+            f"SELECT {number}, entity_key, feature_name, value, event_ts "
+            f"FROM {_table(config, read.view)} "
+            f"WHERE entity_key IN ({', '.join('?' * len(read.keys))})"
+            for number, read in enumerate(reads)
+        )
+        keys = [key for read in reads for key in read.keys]
+        for number, *row in self._get_conn(config).execute(selects, keys):
+            found[number].append(tuple(row))
+        return [reading.rows(rows) for rows in found]
+
+    def progress(self, config: RepoConfig, view: FeatureView) -> tuple[str, int]:
+        """Return the job that ``view`` was last materialized by, and the rows it had written."""
+        query = f"SELECT value FROM {_table(config, view)} WHERE entity_key = ?"
+        found = self._get_conn(config).execute(query, (reading.NOTE,)).fetchone()
+        return reading.noted(found[0] if found else None)
+
+    def note_progress(self, config: RepoConfig, view: FeatureView, job: str, rows: int) -> None:
+        """Remember how many rows of ``view`` the materialization ``job`` has written."""
+        row = (reading.NOTE, "", reading.note(job, rows))
+        columns = "entity_key, feature_name, value"
+        with self._get_conn(config) as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO {_table(config, view)} ({columns}) VALUES (?, ?, ?)", row
+            )
+
+
+def _table(config: RepoConfig, view: FeatureView) -> str:
+    versions = config.registry.enable_online_feature_view_versioning
+    name: str = compute_table_id(config.project, view, versions)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _upsert(table: str) -> str:
+    return (
+        f"INSERT INTO {table} AS stored (entity_key, feature_name, value, event_ts, created_ts) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key, feature_name) DO UPDATE SET "
+        "value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts "
+        "WHERE (excluded.event_ts, excluded.created_ts) >= (stored.event_ts, stored.created_ts)"
+    )
