@@ -1,0 +1,1 @@
+"""What became of predictions, joined to them as it was known, and when it is known enough."""

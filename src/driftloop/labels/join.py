@@ -1,0 +1,105 @@
+"""Join: records with what became of them, as it was known at a cut-off.
+
+A record is mature when its age is at least its label source's maturity. Younger ones are left
+out even if a positive has come: "not yet" is not "no", and to keep the early positives alone
+would bias the rate upwards. A mature record without an outcome is left out or is a negative, as
+its source says. What is known after maturity still counts, from when it is known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from driftloop.labels import instants, maturity, outcomes, pairing
+from driftloop.labels.coverage import Coverage
+from driftloop.labels.delays import Claims
+from driftloop.labels.instants import Micros
+from driftloop.labels.maturity import Maturity
+from driftloop.labels.pairing import Paired
+from driftloop.loop import LabelSource
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The labelled rows, what is not among them and why, and how it adds up.
+
+    ``rows``: the mature records that have a label, in order, with ``positives`` (0 to weight);
+    ``rejected``: reports set aside, each once, with a ``reason``.
+    """
+
+    rows: pd.DataFrame
+    rejected: pd.DataFrame
+    coverage: Coverage
+    maturity: Maturity
+
+
+def join(
+    records: pd.DataFrame, reports: pd.DataFrame, source: LabelSource, cutoff: datetime
+) -> Joined:
+    """Return the mature ``records`` with the positives of ``source`` known at ``cutoff``.
+
+    ``records``: prediction_id (unique), event_time, weight (at least 1) and any other column;
+    ``reports``: as outcomes.py says. Nothing later than the cut-off is looked at. Raise
+    InvalidInput for a missing column, a time without its zone and an id that is there twice.
+
+    >>> days = pd.date_range("2026-01-01", periods=3, tz="UTC", unit="us")
+    >>> asked = pd.DataFrame({"prediction_id": list("abc"), "event_time": days, "weight": 1.0})
+    >>> click = {"prediction_id": "a", "label": "click", "value": 1.0, "revision": 0}
+    >>> click |= {"event_time": days[0], "known_time": days[1]}
+    >>> source = LabelSource(name="click", maturity="1d", absent="negative")
+    >>> found = join(asked, pd.DataFrame([click]), source, days[2])
+    >>> found.rows["positives"].tolist(), found.coverage.immature
+    ([1.0, 0.0], 1)
+    """
+    now = instants.utc(cutoff)
+    asked = pairing.asked(records, now)
+    paired = pairing.pair(asked, outcomes.known(reports, source.name, now))
+    age = instants.micros(now - asked["event_time"])
+    arrivals = _delayed(paired.history.arrivals().set_index("of"), "known_time", age, now)
+    wait = maturity.of(source, arrivals["delay"].to_numpy(), age[arrivals.index])
+    mature = age >= instants.length(wait.duration)
+    labels = _delayed(paired.history.latest(), "settled", age, now)
+    labels = labels[mature[labels.index]]
+    rows = _rows(asked, labels, mature, source)
+    return Joined(rows, paired.rejected, _coverage(mature, labels, rows, paired, wait), wait)
+
+
+def _delayed(found: pd.DataFrame, known: str, age: Micros, now: pd.Timestamp) -> pd.DataFrame:
+    """Return ``found``, by its record's place, with the ``delay`` of ``known`` after the record."""
+    return found.assign(delay=age[found.index] - instants.micros(now - found[known]))
+
+
+def _rows(
+    asked: pd.DataFrame, labels: pd.DataFrame, mature: Claims, source: LabelSource
+) -> pd.DataFrame:
+    positives = np.full(len(asked), 0.0 if source.absent == "negative" else np.nan)
+    positives[labels.index] = labels["value"]
+    kept = mature & ~np.isnan(positives)
+    rows: pd.DataFrame = asked[kept].assign(positives=positives[kept])
+    return rows.reset_index(drop=True)
+
+
+def _coverage(
+    mature: Claims, labels: pd.DataFrame, rows: pd.DataFrame, paired: Paired, wait: Maturity
+) -> Coverage:
+    return Coverage(
+        records=len(mature),
+        immature=int((~mature).sum()),
+        labelled=len(labels),
+        assumed_negative=len(rows) - len(labels),
+        unknown=int(mature.sum()) - len(rows),
+        late=int((labels["delay"] > instants.length(wait.duration)).sum()),
+        corrected=int((labels["settled"] > labels["first_known"]).sum()),
+        duplicates=paired.duplicates,
+        conflicts=paired.history.conflicts,
+        orphans=paired.orphans,
+        rejected=dict(sorted(Counter(paired.rejected["reason"]).items())),
+        maturity_seconds=int(wait.duration.total_seconds()),
+        maturity_estimated=wait.estimated,
+        maturity_reason=wait.reason,
+    )

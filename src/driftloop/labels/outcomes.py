@@ -1,0 +1,74 @@
+"""Outcomes: what became of predictions, each with the time it was known.
+
+One row per report: ``prediction_id`` (str), ``label`` (the label source it is of), ``value``
+(the positives: 0 or 1, of an aggregate 0 to its weight), ``event_time`` (UTC; when it happened,
+of a count when it was asked), ``known_time`` (UTC) and ``revision`` (0, 1, ...; a higher one
+replaces a lower one). Reports come in any order, late, twice, corrected, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.labels import instants
+from driftloop_contracts.errors import InvalidInput
+
+COLUMNS = ("prediction_id", "label", "value", "event_time", "known_time", "revision")
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+    """Raise InvalidInput for the first of ``columns`` that ``frame`` lacks."""
+    for name in columns:
+        if name not in frame:
+            raise InvalidInput(f"column '{name}'", where, "present", "nothing")
+
+
+def known(outcomes: pd.DataFrame, label: str, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """Return the reports on ``label`` known at ``cutoff`` (inclusive), or not said when."""
+    require(outcomes, COLUMNS, "the outcomes")
+    late = instants.column(outcomes, "known_time", "the outcomes") > cutoff
+    found = outcomes.loc[(outcomes["label"] == label) & ~late, list(COLUMNS)]
+    times = {name: instants.column(found, name, "the outcomes") for name in COLUMNS[3:5]}
+    numbers = {name: _numbers(found[name]) for name in ("value", "revision")}
+    return found.assign(**times, **numbers)
+
+
+def screened(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the reports that make sense and, with a ``reason``, those that do not."""
+    ids, value, revision = found["prediction_id"], found["value"], found["revision"]
+    happened, said = found["event_time"], found["known_time"]
+    reasons = {
+        "no prediction_id": ids.isna() | (ids == ""),
+        "no event_time or known_time": happened.isna() | said.isna(),
+        "known before it happened": said < happened,
+        # Said as what must hold, so that a missing number does not pass.
+        "revision not 0, 1, ...": ~((revision >= 0) & (revision % 1 == 0) & np.isfinite(revision)),
+        "value not a number from 0": ~((value >= 0) & np.isfinite(value)),
+    }
+    return set_aside(found, reasons)
+
+
+def set_aside(
+    found: pd.DataFrame, reasons: dict[str, pd.Series[bool]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows no reason holds of, and the others with the first ``reason`` that does.
+
+    The others are in an order of their own, so that the order of arrival is not seen.
+    """
+    reason = np.select([bad.to_numpy("bool") for bad in reasons.values()], list(reasons), "")
+    sound = reason == ""
+    others = found[~sound].assign(reason=reason[~sound])
+    by = ["reason", "known_time", "event_time", "value", "revision", "prediction_id"]
+    return found[sound], others.sort_values(by, ignore_index=True, key=_sortable)
+
+
+def _sortable(values: pd.Series[Any]) -> pd.Series[Any]:
+    return values.astype(str) if values.name == "prediction_id" else values
+
+
+def _numbers(values: pd.Series[float]) -> pd.Series[float]:
+    return pd.to_numeric(values, errors="coerce").astype("Float64").astype("float64")
