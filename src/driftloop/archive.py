@@ -1,8 +1,10 @@
 """Archive: a loop's requests, outcomes and feature rows in the object store, by day.
 
-``requests/<loop>/<day asked>.parquet``, ``outcomes/<loop>/<day known>.parquet`` and
-``features/<loop>/<view>/<day>.parquet``; traffic.py says what the columns are. A file appears
-when its rows are known, so a reader with a cut-off cannot see the future by accident.
+``requests/<loop>/<day asked>.parquet``: what was asked and not logged by a predictor, such as the
+time before there was one; ``outcomes/<loop>/<day known>.parquet``: what became of requests, by
+prediction_id (labels/outcomes.py says the columns); ``features/<loop>/<view>/<day>.parquet``. A
+file appears when its rows are known, so a reader with a cut-off cannot see the future by accident.
+Archives of 0.1 say row_id and positives for prediction_id and value.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from driftloop_contracts.object_store import FileStore, ObjectStore
 
 EVENT, CREATED = "event_timestamp", "created_timestamp"
 """When a feature row holds and when it was written; features.py names both to Feast."""
+TIMES = {"requests": ("event_time",), "outcomes": ("event_time", "known_time")}
+NUMBERS = {"requests": ("weight",), "outcomes": ("value", "revision")}
+NAMES = {"row_id": "prediction_id", "positives": "value"}
 
 
 class Archive:
@@ -36,20 +41,19 @@ class Archive:
 
     def requests(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the requests with ``start`` <= event_time < ``end``, in order of time."""
-        rows = self._read("requests", start, end)
+        rows = self._read("requests", start, end).rename(columns=NAMES)
         times = rows["event_time"]
         return rows[(times >= start) & (times < end)].reset_index(drop=True)
 
-    def outcomes(self, start: datetime, end: datetime) -> pd.DataFrame:
-        """Return the outcomes known from ``start`` to ``end``, both inclusive."""
-        rows = self._read("outcomes", start, end)
-        times = rows["known_time"]
-        return rows[(times >= start) & (times <= end)].reset_index(drop=True)
+    def outcomes(self, start: datetime, end: datetime, label: str) -> pd.DataFrame:
+        """Return the outcomes known from ``start`` to ``end``, both inclusive, or not said when.
 
-    def inference_records(self) -> int:
-        """Return how many inference records the loop's log holds."""
-        keys = self.store.list(f"inference/{self.loop_name}/")
-        return sum(parquet.rows(self.store.get(key)) for key in keys)
+        ``label``: that of outcomes which do not say theirs.
+        """
+        rows = self._read("outcomes", start, end).rename(columns=NAMES)
+        times = rows["known_time"]
+        rows = rows[~(times < start) & ~(times > end)].reset_index(drop=True)
+        return rows if "label" in rows else rows.assign(label=label)
 
     def feature_folder(self, scratch: Path) -> Path:
         """Return a local folder with every view's files: ``scratch`` where they are copied.
@@ -91,6 +95,6 @@ def _day(key: str) -> str:
 
 
 def _nothing(kind: str) -> pd.DataFrame:
-    time = "event_time" if kind == "requests" else "known_time"
-    empty = pd.Series([], dtype="datetime64[us, UTC]")
-    return pd.DataFrame({"row_id": pd.Series([], dtype=str), time: empty})
+    time = {name: pd.Series([], dtype="datetime64[us, UTC]") for name in TIMES[kind]}
+    numbers = {name: pd.Series([], dtype="float64") for name in NUMBERS[kind]}
+    return pd.DataFrame({"prediction_id": pd.Series([], dtype=str), **time, **numbers})

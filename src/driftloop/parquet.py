@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -17,13 +18,20 @@ def dump(frame: pd.DataFrame) -> bytes:
     return sink.getvalue()
 
 
-def load(content: bytes) -> pd.DataFrame:
-    """Return the frame in parquet bytes.
+def load(content: bytes, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the frame in parquet bytes; of the columns ``names`` those that there are.
 
-    >>> load(dump(pd.DataFrame({"a": [1, 2]})))["a"].tolist()
-    [1, 2]
+    Whole numbers stay whole where some are missing.
+
+    >>> load(dump(pd.DataFrame({"a": [1, 2], "b": 3})), ["a", "c"]).to_dict("list")
+    {'a': [1, 2]}
     """
-    frame: pd.DataFrame = pq.read_table(io.BytesIO(content)).to_pandas()
+    file = pq.ParquetFile(io.BytesIO(content))
+    there = None if names is None else [n for n in names if n in file.schema_arrow.names]
+    table = file.read(there)
+    some = [column.type for column in table.columns if column.null_count]
+    whole = {pa.int64(): pd.Int64Dtype()} if pa.int64() in some else {}
+    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
     return frame
 
 

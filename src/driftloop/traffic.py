@@ -43,14 +43,3 @@ class Traffic:
     rejected: pd.DataFrame
     notes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-
-
-def known(outcomes: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Return each row's newest outcome among those known at ``now`` (inclusive)."""
-    seen = outcomes[outcomes["known_time"] <= now]
-    return seen.sort_values("revision", kind="stable").drop_duplicates("row_id", keep="last")
-
-
-def labelled(requests: pd.DataFrame, outcomes: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Return the requests whose outcome is known at ``now``, with ``positives``, in order."""
-    return requests.merge(known(outcomes, now)[["row_id", "positives"]], on="row_id")

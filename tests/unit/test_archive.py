@@ -15,7 +15,7 @@ DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    """Three days; each row is asked at noon and its outcome is known a day later."""
+    """Three days as 0.1 wrote them; a row is asked at noon, its outcome known a day later."""
     archive = Archive(FileStore(tmp_path), "ads-ctr")
     for number, day in enumerate(DAYS):
         asked = pd.Timestamp(f"{day}T12:00:00Z").as_unit("us")
@@ -33,21 +33,23 @@ def at(text: str) -> pd.Timestamp:
 
 def test_requests_end_before_the_cut_off(archive: Archive) -> None:
     found = archive.requests(at("2026-01-01T12:00"), at("2026-01-03T12:00"))
-    assert list(found["row_id"]) == ["r0", "r1"]
+    assert list(found["prediction_id"]) == ["r0", "r1"]
 
 
 def test_outcomes_are_those_known_at_the_cut_off(archive: Archive) -> None:
-    found = archive.outcomes(at("2026-01-01"), at("2026-01-03T12:00"))
-    assert list(found["row_id"]) == ["r0", "r1"]
-    found = archive.outcomes(at("2026-01-01"), at("2026-01-03T11:59"))
-    assert list(found["row_id"]) == ["r0"]
+    found = archive.outcomes(at("2026-01-01"), at("2026-01-03T12:00"), "click")
+    assert list(found["prediction_id"]) == ["r0", "r1"]
+    assert list(found["value"]) == [0.0, 0.0]
+    assert list(found["label"]) == ["click", "click"]
+    found = archive.outcomes(at("2026-01-01"), at("2026-01-03T11:59"), "click")
+    assert list(found["prediction_id"]) == ["r0"]
 
 
 def test_nothing_is_an_empty_frame_that_can_be_merged(tmp_path: Path) -> None:
     nothing = Archive(FileStore(tmp_path), "ads-ctr")
     requests = nothing.requests(at("2026-01-01"), at("2026-01-02"))
-    outcomes = nothing.outcomes(at("2026-01-01"), at("2026-01-02"))
-    assert requests.merge(outcomes, on="row_id").empty
+    outcomes = nothing.outcomes(at("2026-01-01"), at("2026-01-02"), "click")
+    assert requests.merge(outcomes, on="prediction_id").empty
 
 
 def test_loops_do_not_see_each_other(archive: Archive) -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from driftloop.evaluation import loss
+from driftloop.evaluation import kpi, loss
+from driftloop.labels import join as labels
+from driftloop.loop import LearningLoop
+from driftloop_contracts import times
+
+COLUMNS = ("prediction_id", "event_time", "weight", "prediction")
+"""What a cohort is made of, in the inference log."""
+WAITED = timedelta(days=7)
+"""How long after maturity a label is waited for; later ones count in training only."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +53,39 @@ def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Co
         log_loss=loss.mean_log_loss(p, positives, n),
         base_entropy=loss.base_entropy(positives, n),
     )
+
+
+def since(loop: LearningLoop, start: datetime) -> datetime:
+    """Return from when on records can belong to the cohort that begins at ``start``."""
+    return start - loop.spec.data.label(loop.spec.objective.label).maturity - WAITED
+
+
+def between(
+    records: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    loop: LearningLoop,
+    start: datetime,
+    end: datetime,
+) -> dict[str, Any] | None:
+    """Return what is told of the records that became mature, or labelled, after ``start``.
+
+    ``records``: of the inference log with ``COLUMNS``; ``outcomes``: those known at ``end``
+    (inclusive). A record is in one cohort alone: it is not judged again when its label is
+    corrected. None where there is no such record.
+    """
+    # A score is waited for as long as it takes; a maturity found from delays would move.
+    source = loop.spec.data.label(loop.spec.objective.label).model_copy(
+        update={"completeness": None}
+    )
+    found = labels.join(records, outcomes, source, end)
+    rows = found.rows[found.rows["decided_time"] > start]
+    if rows.empty:
+        return None
+    values = score(rows["prediction"], rows["positives"], rows["weight"]).values()
+    asked = rows["event_time"]
+    return values | {
+        "kpi": kpi.evaluate(loop.spec.objective.kpi.formula, values),
+        "start": times.to_text(asked.min().floor("D").to_pydatetime()),
+        "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
+        "coverage": found.coverage.share,
+    }

@@ -15,7 +15,7 @@ from driftloop.usecase import UseCase
 def losses(usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path]) -> pd.DataFrame:
     """Return each row's key, weight, positives and ``<name>_loss`` (row total) of every model."""
     entity = usecase.loop.spec.gate.entity
-    scored = rows[["row_id", entity, "weight", "positives"]].copy()
+    scored = rows[["prediction_id", entity, "weight", "positives"]].copy()
     for name, path in models.items():
         probability = fit.predict(usecase, model_file.load(path), rows)
         scored[f"{name}_loss"] = loss.log_loss(probability, rows["positives"], rows["weight"])

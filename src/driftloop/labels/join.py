@@ -28,7 +28,8 @@ from driftloop.loop import LabelSource
 class Joined:
     """The labelled rows, what is not among them and why, and how it adds up.
 
-    ``rows``: the mature records that have a label, in order, with ``positives`` (0 to weight);
+    ``rows``: the mature records that have a label, in order, with ``positives`` (0 to weight)
+    and ``decided_time``, from when on they were mature and had one (whatever it was then);
     ``rejected``: reports set aside, each once, with a ``reason``.
     """
 
@@ -65,7 +66,7 @@ def join(
     mature = age >= instants.length(wait.duration)
     labels = _delayed(paired.history.latest(), "settled", age, now)
     labels = labels[mature[labels.index]]
-    rows = _rows(asked, labels, mature, source)
+    rows = _rows(asked, labels, mature, source, wait)
     return Joined(rows, paired.rejected, _coverage(mature, labels, rows, paired, wait), wait)
 
 
@@ -75,12 +76,16 @@ def _delayed(found: pd.DataFrame, known: str, age: Micros, now: pd.Timestamp) ->
 
 
 def _rows(
-    asked: pd.DataFrame, labels: pd.DataFrame, mature: Claims, source: LabelSource
+    asked: pd.DataFrame, labels: pd.DataFrame, mature: Claims, source: LabelSource, wait: Maturity
 ) -> pd.DataFrame:
     positives = np.full(len(asked), 0.0 if source.absent == "negative" else np.nan)
     positives[labels.index] = labels["value"]
     kept = mature & ~np.isnan(positives)
-    rows: pd.DataFrame = asked[kept].assign(positives=positives[kept])
+    rows: pd.DataFrame = asked.assign(positives=positives)[kept]
+    # Of the mature alone: a maturity may be longer than any calendar.
+    known = labels["first_known"].reindex(rows.index)
+    matured = rows["event_time"] + wait.duration if len(rows) else rows["event_time"]
+    rows["decided_time"] = matured.where(~(known > matured), known)
     return rows.reset_index(drop=True)
 
 

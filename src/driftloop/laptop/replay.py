@@ -21,7 +21,9 @@ import pandas as pd
 
 from driftloop import decisions
 from driftloop.archive import Archive
-from driftloop.evaluation import cohort, kpi
+from driftloop.evaluation import cohort
+from driftloop.inference_log import InferenceLog
+from driftloop.labels import outcomes
 from driftloop.laptop.serving import Serving
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.services.controller.controller import Controller
@@ -43,10 +45,11 @@ BATCHES_PER_DAY = 4
 
 @dataclass
 class Served:
-    """What was answered: for each request row its probability and the bundle's version."""
+    """What was answered: for each request row probability, bundle's version and prediction_id."""
 
     probability: np.ndarray[Any, np.dtype[np.float64]]
     version: np.ndarray[Any, np.dtype[np.object_]]
+    prediction_id: np.ndarray[Any, np.dtype[np.object_]]
     calls: int = 0
     flushed: int = 0
     cohorts: list[dict[str, Any]] = field(default_factory=list)
@@ -70,12 +73,16 @@ class Replay:
     ) -> None:
         self.usecase, self.traffic, self.start = usecase, traffic, start
         self.archive, self.features, self.serving = archive, features, serving
+        name, window = usecase.loop.name, usecase.loop.spec.drift.window.duration
+        self.log = InferenceLog(archive.store, name, window)
         self.controller, self.inbox, self.scratch = controller, inbox, scratch
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)
-        self.served = Served(np.full(rows, np.nan), np.full(rows, "", dtype=object))
+        self.served = Served(
+            np.full(rows, np.nan), np.full(rows, "", dtype=object), np.full(rows, "", dtype=object)
+        )
         self._client = httpx.Client(timeout=60)
-        self._scored = np.zeros(rows, dtype=bool)
+        self._scored_until = start
 
     def days(self) -> tuple[list[pd.Timestamp], list[pd.Timestamp]]:
         """Return the midnights of the warm-up and those of the days to serve."""
@@ -109,7 +116,6 @@ class Replay:
             if day != self.start:
                 self._midnight(day)
                 self.controller.decide(decisions.Ticked(), _instant(day))
-            self._archive_requests(day)
             self._serve(day)
             step()
         self._midnight(days[-1] + DAY)
@@ -117,14 +123,16 @@ class Replay:
     def _midnight(self, now: pd.Timestamp) -> None:
         self._learn(now)
         self._materialize(now)
+        events = self._close_windows(now)
         self._score_cohort(now)
-        self._close_windows(now)
+        for event in events:
+            self.controller.receive(event, _instant(now))
 
     def _learn(self, now: pd.Timestamp) -> None:
         """Take the outcomes known by ``now``, archive them and compute the feature rows."""
         fresh, day = self.unfolding.advance(now), f"{now:%Y-%m-%d}"
         if len(fresh):
-            self.archive.put("outcomes", day, fresh)
+            self.archive.put("outcomes", day, self._reported(fresh))
         history = self.unfolding.labelled(now - self.usecase.loop.spec.training.window, now)
         if len(history):
             for view, rows in self.usecase.compute_features(history, now).items():
@@ -135,10 +143,20 @@ class Replay:
         first = None if now == self.start else _instant(now)
         self.features.materialize(first, _instant(now))
 
+    def _reported(self, fresh: pd.DataFrame) -> pd.DataFrame:
+        """Return outcomes as an application reports them: by the prediction's id."""
+        ids = self.served.prediction_id[fresh["position"]]
+        # What was asked before anything was served has no other name than its own.
+        reports = fresh.assign(prediction_id=np.where(ids == "", fresh["row_id"], ids))
+        reports["label"] = self.usecase.loop.spec.objective.label
+        found: pd.DataFrame = reports.rename(columns={"positives": "value"})[[*outcomes.COLUMNS]]
+        return found
+
     def _archive_requests(self, day: pd.Timestamp) -> None:
         rows = self.traffic.requests.iloc[self.unfolding.between(day, day + DAY)]
         if len(rows):
-            self.archive.put("requests", f"{day:%Y-%m-%d}", rows)
+            named = rows.rename(columns={"row_id": "prediction_id"})
+            self.archive.put("requests", f"{day:%Y-%m-%d}", named)
 
     def _serve(self, day: pd.Timestamp) -> None:
         """Ask for the day's predictions in order of time."""
@@ -167,10 +185,11 @@ class Replay:
         content, span = answer.json(), slice(position, position + len(batch))
         self.served.probability[span] = content["predictions"]
         self.served.version[span] = content["bundle_version"]
+        self.served.prediction_id[span] = content["prediction_ids"]
         self.served.calls += 1
 
-    def _close_windows(self, now: pd.Timestamp) -> None:
-        """Tell the sidecar that the day is over and decide on what it found."""
+    def _close_windows(self, now: pd.Timestamp) -> list[CloudEvent]:
+        """Tell the sidecar that the day is over and return what it found, in order."""
         assert self.serving.pair is not None
         self.serving.flush()
         data = {"event_time": times.to_text(_instant(now))}
@@ -184,31 +203,22 @@ class Replay:
         # The answer follows the delivery to the sink, so the inbox already holds the events.
         # Those that only report come before the one that is decided on.
         events = [self.inbox.get(timeout=30) for _ in answer.json()["events"]]
-        for event in sorted(events, key=lambda e: (e.time, e.type == event_types.WINDOW_SCORED)):
-            self.controller.receive(event, _instant(now))
+        return sorted(events, key=lambda e: (e.time, e.type == event_types.WINDOW_SCORED))
 
     def _score_cohort(self, now: pd.Timestamp) -> None:
-        """Join the outcomes that became known with what was predicted, and tell the numbers."""
-        ready = self.unfolding.known & ~np.isnan(self.served.probability) & ~self._scored
-        if not ready.any():
+        """Tell the numbers of the records whose label was decided since the last midnight."""
+        loop, first, last = self.usecase.loop, _instant(self._scored_until), _instant(now)
+        earliest = cohort.since(loop, first)
+        records = self.log.read(earliest, last, cohort.COLUMNS)
+        reports = self.archive.outcomes(earliest, last, loop.spec.objective.label)
+        self._scored_until = now
+        data = cohort.between(records, reports, loop, first, last)
+        if data is None:
             return
-        self._scored |= ready
-        rows = self.traffic.requests[ready]
-        scored = cohort.score(
-            self.served.probability[ready], self.unfolding.positives[ready], rows["weight"]
-        )
-        values = scored.values()
-        formula = self.usecase.loop.spec.objective.kpi.formula
-        data = values | {
-            "kpi": kpi.evaluate(formula, values),
-            "start": times.to_text(_instant(rows["event_time"].iloc[0].floor("D"))),
-            "end": times.to_text(_instant(rows["event_time"].iloc[-1].ceil("D"))),
-        }
         self.served.cohorts.append(data)
-        source = f"/driftloop/{self.usecase.loop.name}/cohort"
-        identity = f"cohort/{times.to_text(_instant(now))}"
-        event = CloudEvent(identity, source, event_types.COHORT_SCORED, _instant(now), data)
-        self.controller.receive(event, _instant(now))
+        source, identity = f"/driftloop/{loop.name}/cohort", f"cohort/{times.to_text(last)}"
+        event = CloudEvent(identity, source, event_types.COHORT_SCORED, last, data)
+        self.controller.receive(event, last)
 
     def predictions(self) -> pd.DataFrame:
         """Return what was served: row_id, event_time, probability and the bundle's version."""

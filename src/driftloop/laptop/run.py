@@ -194,7 +194,7 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
     facts = {
         "replay_from": times.to_text(replay.start.to_pydatetime()),
         "predictions": int((served.version != "").sum()),
-        "inference_records": replay.archive.inference_records(),
+        "inference_records": replay.log.count(),
         "kpi_name": loop.spec.objective.kpi.name,
         "kpi_unit": loop.spec.objective.kpi.unit,
         "kpi": summary.kpi_periods(served.cohorts, loop),

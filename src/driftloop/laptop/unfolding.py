@@ -20,9 +20,8 @@ class Unfolding:
         # An outcome of a row that is not replayed (before --from, after --to) has no place here.
         mine = traffic.outcomes[traffic.outcomes["row_id"].isin(self.requests["row_id"])]
         outcomes = mine.sort_values(["known_time", "revision"], kind="stable")
-        self.outcomes = outcomes.reset_index(drop=True)
-        position = pd.Index(self.requests["row_id"]).get_indexer(self.outcomes["row_id"])
-        self._position = np.asarray(position)
+        position = pd.Index(self.requests["row_id"]).get_indexer(outcomes["row_id"])
+        self.outcomes = outcomes.assign(position=position).reset_index(drop=True)
         self._times = self.requests["event_time"]
         self._known_times = self.outcomes["known_time"]
         self.positives = np.full(len(self.requests), np.nan)
@@ -35,13 +34,16 @@ class Unfolding:
         return known
 
     def advance(self, now: pd.Timestamp) -> pd.DataFrame:
-        """Take the outcomes known until ``now`` (inclusive) and return those that are new."""
+        """Take the outcomes known until ``now`` (inclusive) and return those that are new.
+
+        They have their request's ``position``.
+        """
         end = int(self._known_times.searchsorted(now, side="right"))
-        fresh = slice(self._next, end)
+        fresh = self.outcomes.iloc[self._next : end]
         # In order of knowing, so that a later revision overwrites an earlier one.
-        self.positives[self._position[fresh]] = self.outcomes["positives"].to_numpy()[fresh]
+        self.positives[fresh["position"]] = fresh["positives"]
         self._next = end
-        return self.outcomes.iloc[fresh]
+        return fresh
 
     def between(self, start: pd.Timestamp, end: pd.Timestamp) -> slice:
         """Return the positions of the requests with ``start`` <= event_time < ``end``."""

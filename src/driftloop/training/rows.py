@@ -8,23 +8,58 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from driftloop import traffic
+from driftloop.labels import join as labels
+from driftloop.labels import outcomes
+from driftloop.labels.join import Joined
 from driftloop.loop import Column, LearningLoop
 from driftloop_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
     from driftloop.archive import Archive
+    from driftloop.inference_log import InferenceLog
+
+RECORD_COLUMNS = ("prediction_id", "event_time", "weight")
 
 
-def ingest(archive: Archive, loop: LearningLoop, cutoff: datetime) -> pd.DataFrame:
-    """Return the window's requests whose outcome is known at ``cutoff``, with ``positives``."""
-    start = cutoff - loop.spec.training.window
-    requests = archive.requests(start, cutoff)
-    outcomes = archive.outcomes(start, cutoff)
-    if requests.empty or outcomes.empty:
+def ingest(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: datetime) -> Joined:
+    """Return the window's records whose label is mature at ``cutoff``, as it was known then.
+
+    Records are what predictors logged, and what was archived of before there were any. Raise
+    InvalidInput where none has a label, or where too many of the outcomes make no sense.
+    """
+    start, label = cutoff - loop.spec.training.window, loop.spec.objective.label
+    records = asked(archive, log, loop, start, cutoff)
+    reports = archive.outcomes(start, cutoff, label)
+    found = labels.join(records, reports, loop.spec.data.label(label), cutoff)
+    _require_sense(found, len(reports), loop)
+    if found.rows.empty:
         what = "the training window"
         raise InvalidInput(what, f"loop {loop.name}", "labelled rows", f"none before {cutoff}")
-    return traffic.labelled(requests, outcomes, pd.Timestamp(cutoff))
+    return found
+
+
+def asked(
+    archive: Archive, log: InferenceLog, loop: LearningLoop, start: datetime, end: datetime
+) -> pd.DataFrame:
+    """Return what was asked with ``start`` <= event_time < ``end``: archived, then logged."""
+    features = loop.spec.features
+    wanted = (*RECORD_COLUMNS, *features.entities, *features.names(origin="request"))
+    names = list(dict.fromkeys(wanted))
+    archived = archive.requests(start, end)
+    outcomes.require(archived, RECORD_COLUMNS, "the archived requests")
+    frames = [archived[[n for n in names if n in archived]], log.read(start, end, names)]
+    found = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    return found.drop_duplicates("prediction_id", ignore_index=True)
+
+
+def _require_sense(found: Joined, reports: int, loop: LearningLoop) -> None:
+    """Raise InvalidInput where more of the outcomes are set aside than ``data.maxRejected``."""
+    rejected, allowed = found.rejected, loop.spec.data.max_rejected
+    if len(rejected) > allowed * reports:
+        mostly = rejected["reason"].mode()[0]
+        got = f"{len(rejected) / reports:.1%}, mostly: {mostly}"
+        what = "outcomes that make no sense"
+        raise InvalidInput(what, f"loop {loop.name}", f"at most {allowed:.1%}", got)
 
 
 def without(rows: pd.DataFrame, quarantine: Sequence[tuple[datetime, datetime]]) -> pd.DataFrame:
@@ -59,7 +94,7 @@ def validate(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.D
 
 def _require_columns(rows: pd.DataFrame, loop: LearningLoop) -> None:
     features = loop.spec.features
-    needed = [*traffic.REQUEST_COLUMNS, "positives", *features.entities]
+    needed = [*RECORD_COLUMNS, "positives", *features.entities]
     for name in [*needed, *features.names(origin="request")]:
         if name not in rows:
             raise InvalidInput(f"column '{name}'", "the training rows", "present", "nothing")

@@ -18,6 +18,7 @@ import pandas as pd
 
 from driftloop import clock, parquet, usecase
 from driftloop.archive import Archive
+from driftloop.inference_log import InferenceLog
 from driftloop.training import order as orders
 from driftloop.training import outcome
 from driftloop.training import rows as training_rows
@@ -34,12 +35,13 @@ MATERIALIZED = timedelta(days=90)
 
 
 def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
-    """Write the window's labelled rows, as known at the cut-off, to ``rows``."""
+    """Write the window's rows whose label is mature, as known at the cut-off, to ``rows``."""
     case, work = _open(loop, order)
-    archive = Archive(_store(store), case.loop.name)
-    found = training_rows.ingest(archive, case.loop, work.cutoff)
-    _write(rows, found)
-    return {"rows": len(found), "impressions": float(found["weight"].sum())}
+    archive, log = _archive(case, store)
+    found = training_rows.ingest(archive, log, case.loop, work.cutoff)
+    _write(rows, found.rows)
+    impressions = float(found.rows["weight"].sum())
+    return {"rows": len(found.rows), "impressions": impressions} | found.coverage.to_data()
 
 
 def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
@@ -168,6 +170,11 @@ def _open(loop: str, order: str) -> tuple[UseCase, Order]:
     case = usecase.find(loop)
     work = orders.parse(case.loop.name, order, clock.now())
     return case if work.spec is None else case.declared(work.spec), work
+
+
+def _archive(case: UseCase, store: str) -> tuple[Archive, InferenceLog]:
+    opened, name = _store(store), case.loop.name
+    return Archive(opened, name), InferenceLog(opened, name, case.loop.spec.drift.window.duration)
 
 
 def _store(uri: str) -> ObjectStore:

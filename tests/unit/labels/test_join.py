@@ -99,7 +99,14 @@ def test_the_order_and_the_columns_of_the_records_stay(asked: Maker, told: Maker
     records.index = pd.Index([7, 7, 7])
     found = join(records, told(("b", 1, 2, 3, 0)), NEGATIVE, at(20)).rows
     assert found["prediction_id"].tolist() == ["c", "a", "b"]
-    assert list(found) == ["prediction_id", "event_time", "weight", "place", "positives"]
+    assert list(found) == [
+        "prediction_id",
+        "event_time",
+        "weight",
+        "place",
+        "positives",
+        "decided_time",
+    ]
     assert list(found.index) == [0, 1, 2]
 
 
@@ -107,7 +114,7 @@ def test_nothing_is_joined_to_nothing(asked: Maker, told: Maker, at: At) -> None
     for records in (asked(), asked(("a", 9, 1))):
         found = join(records, told(), UNKNOWN, at(2))
         assert (len(found.rows), found.coverage.share) == (0, None)
-        assert list(found.rows) == [*records, "positives"]
+        assert list(found.rows) == [*records, "positives", "decided_time"]
 
 
 def test_a_maturity_beyond_any_calendar_leaves_all_immature(
@@ -177,3 +184,16 @@ def test_a_million_records_are_joined_in_seconds() -> None:
     assert time.perf_counter() - started < 15
     assert coverage.maturity_estimated
     assert coverage.labelled > 200_000
+
+
+def test_a_label_is_decided_when_it_is_known_and_the_record_is_mature(
+    asked: Maker, told: Maker, at: At
+) -> None:
+    source = LabelSource(name="click", maturity="2h", absent="negative")
+    records = asked(("early", 0, 1), ("late", 0, 1), ("never", 0, 1), ("corrected", 0, 1))
+    reports = told(
+        ("early", 1, 0, 1, 0), ("late", 1, 0, 9, 0),
+        ("corrected", 1, 0, 1, 0), ("corrected", 0, 0, 9, 1),
+    )  # fmt: skip
+    found = join(records, reports, source, at(20)).rows
+    assert found["decided_time"].tolist() == [at(2), at(9), at(2), at(2)]

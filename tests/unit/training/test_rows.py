@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from driftloop import parquet
 from driftloop.archive import Archive
+from driftloop.inference_log import InferenceLog
 from driftloop.loop import LearningLoop
 from driftloop.training import rows
 from driftloop_contracts.errors import InvalidInput
@@ -21,7 +24,7 @@ DAY = pd.Timedelta(days=1)
 def sound(ads: LearningLoop) -> pd.DataFrame:
     """As many sound rows as the ads' loop needs."""
     count = ads.spec.training.min_rows * 2
-    frame = pd.DataFrame({"row_id": [f"r{i}" for i in range(count)], "event_time": NOON})
+    frame = pd.DataFrame({"prediction_id": [f"r{i}" for i in range(count)], "event_time": NOON})
     frame = frame.assign(weight=2.0, positives=1.0)
     for entity in ads.spec.features.entities:
         frame[entity] = "e"
@@ -45,7 +48,7 @@ def test_a_bad_label_is_set_aside_with_its_reason(
 ) -> None:
     sound.loc[3, column] = value
     good, bad = rows.validate(sound, ads)
-    assert list(bad["row_id"]) == ["r3"]
+    assert list(bad["prediction_id"]) == ["r3"]
     assert list(bad["reason"]) == ["label outside 0..weight"]
     assert len(good) == len(sound) - 1
 
@@ -85,19 +88,66 @@ def test_a_column_that_is_mostly_missing_is_named(sound: pd.DataFrame, ads: Lear
 
 def test_a_quarantine_ends_before_its_end(sound: pd.DataFrame) -> None:
     two = sound.iloc[:2].assign(event_time=[NOON, NOON + DAY])
-    assert list(rows.without(two, [(NOON, NOON + DAY)])["row_id"]) == ["r1"]
+    assert list(rows.without(two, [(NOON, NOON + DAY)])["prediction_id"]) == ["r1"]
     assert len(rows.without(two, [])) == 2
 
 
-def test_only_what_is_known_at_the_cut_off_is_ingested(ads: LearningLoop, tmp_path: Path) -> None:
-    archive = Archive(FileStore(tmp_path), ads.name)
-    asked = pd.DataFrame({"row_id": ["a", "b"], "event_time": NOON, "weight": 1.0})
-    known = [NOON + DAY, NOON + 2 * DAY]
-    outcomes = asked.drop(columns="weight").assign(positives=1.0, known_time=known, revision=0)
-    archive.put("requests", "2026-01-01", asked)
-    archive.put("outcomes", "2026-01-02", outcomes.iloc[:1])
-    archive.put("outcomes", "2026-01-03", outcomes.iloc[1:])
-    assert list(rows.ingest(archive, ads, NOON + DAY)["row_id"]) == ["a"]
-    assert list(rows.ingest(archive, ads, NOON + 2 * DAY)["row_id"]) == ["a", "b"]
+def asked(*ids: str) -> pd.DataFrame:
+    return pd.DataFrame({"prediction_id": list(ids), "event_time": NOON, "weight": 1.0})
+
+
+def told(known: pd.Timestamp, *ids: str, value: float = 1.0) -> pd.DataFrame:
+    """Return outcomes of ids as an application reports them."""
+    named = asked(*ids).drop(columns="weight").assign(label="clicked", value=value)
+    return named.assign(known_time=known, revision=0)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, ads: LearningLoop) -> Archive:
+    return Archive(FileStore(tmp_path), ads.name)
+
+
+@pytest.fixture
+def log(archive: Archive, ads: LearningLoop) -> InferenceLog:
+    return InferenceLog(archive.store, ads.name, ads.spec.drift.window.duration)
+
+
+def ingested(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: Any) -> list[str]:
+    return list(rows.ingest(archive, log, loop, cutoff).rows["prediction_id"])
+
+
+def test_only_what_is_known_at_the_cut_off_is_ingested(
+    ads: LearningLoop, archive: Archive, log: InferenceLog
+) -> None:
+    archive.put("requests", "2026-01-01", asked("a", "b"))
+    archive.put("outcomes", "2026-01-02", told(NOON + DAY, "a"))
+    archive.put("outcomes", "2026-01-03", told(NOON + 2 * DAY, "b"))
+    assert ingested(archive, log, ads, NOON + DAY) == ["a"]
+    assert ingested(archive, log, ads, NOON + 2 * DAY) == ["a", "b"]
     with pytest.raises(InvalidInput, match="labelled rows"):
-        rows.ingest(archive, ads, NOON)
+        rows.ingest(archive, log, ads, NOON)
+
+
+def test_what_predictors_logged_is_trained_on_beside_what_was_archived(
+    ads: LearningLoop, archive: Archive, log: InferenceLog
+) -> None:
+    archive.put("requests", "2026-01-01", asked("a", "both"))
+    logged = asked("c", "both").assign(prediction=0.5, query_id=[7, None])
+    place = f"inference/{ads.name}/date=2026-01-01/hour=00/1.parquet"
+    archive.store.put(place, parquet.dump(logged.astype({"query_id": "Int64"})))
+    archive.put("outcomes", "2026-01-02", told(NOON + DAY, "a", "c", "both"))
+    found = rows.ingest(archive, log, ads, NOON + DAY)
+    assert list(found.rows["prediction_id"]) == ["a", "both", "c"]
+    assert found.rows["query_id"].tolist()[2] == 7
+    assert "prediction" not in found.rows
+    assert found.coverage.share == 1.0
+
+
+def test_too_many_outcomes_that_make_no_sense_stop_the_training(
+    ads: LearningLoop, archive: Archive, log: InferenceLog
+) -> None:
+    archive.put("requests", "2026-01-01", asked("a", "b"))
+    outcomes = [told(NOON + DAY, "a"), told(NOON + DAY, "b", value=2.0)]
+    archive.put("outcomes", "2026-01-02", pd.concat(outcomes))
+    with pytest.raises(InvalidInput, match=r"50.0%, mostly: value above its record's weight"):
+        rows.ingest(archive, log, ads, NOON + DAY)

@@ -1,0 +1,79 @@
+"""The inference log: what predictors answered, as the drift sidecars wrote it, by hour.
+
+``inference/<loop>/date=YYYY-MM-DD/hour=HH/*.parquet``: a file holds the records of a window that
+began in that hour. A record has its ``prediction_id``, ``event_time``, ``bundle_version``,
+``prediction``, ``weight``, entity keys, the features that were served, and for each feature view
+``<view>__event_timestamp``, the time of what was looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from driftloop import parquet
+from driftloop_contracts.object_store import ObjectStore
+
+TIME = "__event_timestamp"
+"""How the column ends that has the event time of what was looked up in a feature view."""
+DAY = timedelta(days=1)
+
+
+class InferenceLog:
+    """The records of one loop in ``store``; ``window``: the longest that one file covers."""
+
+    def __init__(self, store: ObjectStore, loop_name: str, window: timedelta) -> None:
+        self.store, self.window = store, window
+        self.prefix = f"inference/{loop_name}/"
+
+    def read(
+        self, start: datetime, end: datetime, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the records with ``start`` <= event_time < ``end``, each once, in one order.
+
+        ``columns``: those wanted, of which older records may lack some. Of two records with one
+        prediction_id, as a client can make by sending an id again, the first counts.
+        """
+        keys = [key for day in _days(start - self.window, end) for key in self._keys(day)]
+        frames = [parquet.load(self.store.get(key), columns) for key in keys]
+        records = pd.concat(frames, ignore_index=True) if frames else _nothing()
+        times = records["event_time"]
+        records = records[(times >= start) & (times < end)]
+        records = records.sort_values(["event_time", "prediction_id"], ignore_index=True)
+        return records.drop_duplicates("prediction_id", ignore_index=True)
+
+    def count(self) -> int:
+        """Return how many records the log holds."""
+        return sum(parquet.rows(self.store.get(key)) for key in self.store.list(self.prefix))
+
+    def newest(self) -> datetime | None:
+        """Return the newest event time in the log, None if it holds nothing."""
+        keys = self.store.list(self.prefix)
+        days = {_day(key) for key in keys}
+        if not days:
+            return None
+        newest = [key for key in keys if _day(key) == max(days)]
+        times = (parquet.load(self.store.get(key), ["event_time"]).max().iloc[0] for key in newest)
+        found: datetime = max(times).to_pydatetime()
+        return found
+
+    def _keys(self, day: str) -> list[str]:
+        return self.store.list(f"{self.prefix}date={day}/")
+
+
+def _days(start: datetime, end: datetime) -> Iterator[str]:
+    day = start.date()
+    while day <= end.date():
+        yield day.isoformat()
+        day += DAY
+
+
+def _day(key: str) -> str:
+    return key.partition("/date=")[2][:10]
+
+
+def _nothing() -> pd.DataFrame:
+    empty = pd.Series([], dtype="datetime64[us, UTC]")
+    return pd.DataFrame({"prediction_id": pd.Series([], dtype=str), "event_time": empty})

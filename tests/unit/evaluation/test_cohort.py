@@ -1,0 +1,68 @@
+"""Cohorts: every record is judged once, when its label is decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftloop.evaluation import cohort
+from driftloop.loop import LearningLoop
+
+NOON = pd.Timestamp("2026-01-01T12:00:00Z").as_unit("us")
+HOUR = pd.Timedelta(hours=1)
+
+
+def asked(hours: list[int]) -> pd.DataFrame:
+    times = [NOON + hour * HOUR for hour in hours]
+    ids = [f"p{number}" for number in range(len(hours))]
+    frame = {"prediction_id": ids, "event_time": times, "weight": 2.0, "prediction": 0.5}
+    return pd.DataFrame(frame)
+
+
+def told(*reports: tuple[int, float, int, int]) -> pd.DataFrame:
+    """Return outcomes of (record, value, hour known, revision)."""
+    columns = ["prediction_id", "label", "value", "event_time", "known_time", "revision"]
+    rows = [
+        (f"p{n}", "clicked", value, NOON + hour * HOUR, NOON + hour * HOUR, revision)
+        for n, value, hour, revision in reports
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def between(loop: LearningLoop, asked_: Any, told_: Any, first: int, last: int) -> Any:
+    start, end = ((NOON + hour * HOUR).to_pydatetime() for hour in (first, last))
+    return cohort.between(asked_, told_[told_["known_time"] <= end], loop, start, end)
+
+
+def test_a_record_waits_for_its_maturity(ads: LearningLoop) -> None:
+    records, outcomes = asked([0]), told((0, 1.0, 1, 0))
+    assert between(ads, records, outcomes, 0, 23) is None
+    found = between(ads, records, outcomes, 23, 47)
+    assert (found["rows"], found["impressions"], found["positives"]) == (1, 2.0, 1.0)
+    assert found["coverage"] == 1.0
+
+
+def test_a_correction_does_not_judge_a_record_again(ads: LearningLoop) -> None:
+    records, outcomes = asked([0]), told((0, 1.0, 24, 0), (0, 2.0, 30, 1))
+    assert between(ads, records, outcomes, 23, 29)["positives"] == 1.0
+    assert between(ads, records, outcomes, 29, 60) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 60), st.booleans()), max_size=12),
+    st.lists(st.integers(1, 120), min_size=1, max_size=6).map(sorted),
+)
+def test_whatever_the_times_of_the_jobs_each_record_is_in_one_cohort(
+    ads: LearningLoop, records: list[tuple[int, int, bool]], hours: list[int]
+) -> None:
+    frame = asked([hour for hour, _, _ in records])
+    outcomes = told(
+        *[(n, 1.0, hour + later, 0) for n, (hour, later, there) in enumerate(records) if there]
+    )
+    ends = [*hours, 200]
+    found = [between(ads, frame, outcomes, a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    judged = sum(one["rows"] for one in found if one)
+    assert judged == sum(there for _, _, there in records)
