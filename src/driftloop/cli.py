@@ -1,4 +1,4 @@
-"""The command line: ``driftloop run | status | explain | loops``, and those about a cluster."""
+"""The command line: ``driftloop run | status | explain | loops | parity``, and the cluster's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftloop import cluster_commands, usecase
+from driftloop import cluster_commands, parity_command, usecase
 from driftloop.usecase import Span
 from driftloop_contracts.errors import DriftloopError, InvalidInput, RunFailed
 
@@ -93,6 +93,7 @@ def loops() -> None:
     Console().print(table)
 
 
+app.command()(parity_command.parity)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

@@ -16,8 +16,6 @@ import pandas as pd
 from driftloop import parquet
 from driftloop_contracts.object_store import ObjectStore
 
-TIME = "__event_timestamp"
-"""How the column ends that has the event time of what was looked up in a feature view."""
 DAY = timedelta(days=1)
 
 

@@ -160,11 +160,16 @@ class Column(Spec):
 
 
 class Features(Spec):
-    """The Feast feature service, its entity keys and the model's columns in order."""
+    """The Feast feature service, its entity keys and the model's columns in order.
+
+    ``max_mismatched``: the share of served values of a feature that may differ from what training
+    joins for the same instants; beyond it a training stops.
+    """
 
     service: str
     entities: tuple[str, ...] = Field(min_length=1)
     columns: tuple[Column, ...] = Field(min_length=1, max_length=500)
+    max_mismatched: Share = Field(default="1%", validate_default=True)
 
     @field_validator("columns")
     @classmethod

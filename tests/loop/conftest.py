@@ -65,3 +65,9 @@ def turn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
         return Finished(done.returncode, done.stdout, done.stderr, out)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line with these arguments."""
+    return driftloop

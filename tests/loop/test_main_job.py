@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from driftloop import parquet
 from driftloop_contracts import event_types as types
 
 pytestmark = pytest.mark.slow
@@ -48,6 +50,45 @@ def test_every_served_row_is_predicted_and_logged_once(real) -> None:
     assert predictions["row_id"].is_unique
     assert predictions["probability"].between(0, 1).all()
     assert found["predictions"] == found["inference_records"] == len(predictions) > 15_000
+
+
+def test_what_was_served_is_what_training_joins(real, command: Callable) -> None:
+    found = real.summary["parity"]
+    assert found["records"] == real.summary["predictions"]
+    assert (found["values"], found["differing"]) == (4 * found["records"], 0)
+    done = command("parity", "ads_ctr", "--out", str(real.out), "--last", "48h")
+    assert done.returncode == 0, done.stderr
+    assert "query_ctr_28d" in done.stdout
+
+
+def test_parity_fails_where_offline_rows_were_rewritten(
+    real, command: Callable, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(real.out / "store", out / "store")
+    for path in (out / "store" / "features" / "ads-ctr" / "ad_stats").iterdir():
+        rows = pd.read_parquet(path)
+        path.write_bytes(parquet.dump(rows.assign(ad_ctr_14d=rows["ad_ctr_14d"] * 100)))
+    done = command("parity", "ads_ctr", "--out", str(out))
+    assert done.returncode == 1
+    assert "ad_ctr_14d in" in done.stderr
+    assert "unit: one side is the other in another unit" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--last", "80"), "--last in the command must be a duration with its unit"),
+        (("--tolerance", "2"), "--tolerance in the command must be a percentage"),
+        (("--out", "nowhere"), "must be records of this loop. Got 'none'."),
+    ],
+)
+def test_parity_says_what_it_cannot_do(
+    command: Callable, options: tuple[str, str], sentence: str
+) -> None:
+    done = command("parity", "ads_ctr", *options)
+    assert done.returncode == 2
+    assert sentence in done.stderr
 
 
 def test_every_day_is_one_window_and_one_cohort(real) -> None:

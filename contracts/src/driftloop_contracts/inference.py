@@ -18,6 +18,10 @@ MAX_ROWS = 100_000
 """Most rows one batch may carry; more is refused, so memory stays bounded."""
 
 
+LOOKED_UP = "__event_timestamp"
+"""How the log's column ends that has the event time of what was looked up in a feature view."""
+
+
 def prediction_id(request_id: str, index: int) -> str:
     """Return the id of the ``index``-th instance of a request, the key outcomes join on.
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from drift_sidecar.category import text
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import InferenceBatch
+from driftloop_contracts.inference import LOOKED_UP, InferenceBatch
 
 WHERE = "an inference batch"
 OWN_COLUMNS = (
@@ -31,8 +31,6 @@ OWN_COLUMNS = (
     "latency_ms",
 )
 """Columns every record has; a feature or key of such a name is refused."""
-TIME = "__event_timestamp"
-"""How the column ends that has the event time of what was looked up in a feature view."""
 MAX_SEQ = 2**62
 """Beyond this a sequence number is nonsense, and would not fit its column."""
 MAX_WEIGHT = 1e12
@@ -73,7 +71,7 @@ def _check_names(batch: InferenceBatch, kinds: Mapping[str, str]) -> None:
             f"feature {name[:80]!r}", WHERE, allowed, "nothing" if name in kinds else name
         )
     names = {*batch.features, *batch.entity_keys}
-    own = {*OWN_COLUMNS, *(f"{view}{TIME}" for view in batch.feature_times)}
+    own = {*OWN_COLUMNS, *(f"{view}{LOOKED_UP}" for view in batch.feature_times)}
     for name in sorted(names & own):
         raise InvalidInput("a column's name", WHERE, f"none of {', '.join(sorted(own))}", name)
     if not 0 <= batch.first_seq <= MAX_SEQ:
@@ -98,7 +96,7 @@ def _convert(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
     }
     keys = {n: _key(n, values) for n, values in batch.entity_keys.items() if n not in kinds}
     features = {name: _feature(name, kind, batch.features[name]) for name, kind in kinds.items()}
-    times = {f"{view}{TIME}": _times(view, v) for view, v in batch.feature_times.items()}
+    times = {f"{view}{LOOKED_UP}": _times(view, v) for view, v in batch.feature_times.items()}
     closing = {
         "prediction": _nullable(_numbers("predictions", batch.predictions)),
         "weight": pa.array(weights),

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from driftloop.features import absence
 from driftloop.features.found import Found
 from driftloop.loop import Column
 from driftloop.usecase import UseCase
+from driftloop_contracts.inference import LOOKED_UP
 
 OFFLINE = "driftloop.adapters.feast_asof.AsofOfflineStore"
 DTYPES = {"numeric": "float64", "categorical": "object"}
@@ -83,13 +84,30 @@ class FeatureRepository:
         float64 with NaN, categories str with None, where no value was known and the column has
         no default.
         """
+        times = [f"{view}{LOOKED_UP}" for view in self.features.views]
+        return self.joined(rows).drop(columns=times)
+
+    def joined(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what ``historical`` does, and the event time of what each view gave.
+
+        The times are in ``<view>__event_timestamp``, missing where a view had nothing.
+        """
         keys = rows[[*self.features.entities]].assign(event_timestamp=rows["event_time"])
         service = self.store.get_feature_service(self.features.service)
         with _quiet():
             job = self.store.get_historical_features(keys, service)
             joined = job.to_arrow()
         columns = {c.name: _joined(joined[c.name], job.event_times, c) for c in self.columns}
+        for view in self.features.views:
+            micros = job.event_times[view].combine_chunks()
+            times = micros.cast(pa.timestamp("us", "UTC")).to_pandas()
+            columns[f"{view}{LOOKED_UP}"] = times.set_axis(rows.index)
         return rows.assign(**columns)
+
+    def ttls(self) -> dict[str, timedelta | None]:
+        """Return each view's TTL, None where values never expire."""
+        views = map(self.store.get_feature_view, self.features.views)
+        return {view.name: view.ttl or None for view in views}
 
     def online(self, rows: pd.DataFrame, now: datetime) -> Served:
         """Return ``rows`` with their newest features as of ``now``.

@@ -105,6 +105,8 @@ def closing_table(summary: dict[str, Any]) -> Table:
 
 def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "predictions", f"{summary['predictions']:,}"
+    parity = summary["parity"]
+    yield "served otherwise than trained", f"{parity['differing']:,} of {parity['values']:,} values"
     yield "windows scored", f"{summary['windows']:,}"
     yield "drift events", str(summary["drift_events"])
     yield "retrainings", str(len(summary["retrainings"]))

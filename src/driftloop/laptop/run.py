@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from driftloop import parquet
+from driftloop import parity_check, parquet
 from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.archive import Archive
 from driftloop.laptop import console as view
@@ -27,6 +27,7 @@ from driftloop.laptop.pipeline_process import PipelineProcess
 from driftloop.laptop.replay import Replay
 from driftloop.laptop.run_folder import RunFolder
 from driftloop.laptop.serving import Serving
+from driftloop.parity_check import Checked
 from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
 from driftloop.training.order import Order
@@ -107,7 +108,8 @@ def run(request: Request, console: Console) -> dict[str, Any]:
         _replay(replay, console)
         timeline.flush()
         _write(folder, "predictions.parquet", parquet.dump(replay.predictions()))
-        found = _summary(request, replay, log)
+        checked = _parity(replay)
+        found = _summary(request, replay, log) | {"parity": checked.to_data()}
         stack.pop_all().close()
     found["wall_seconds"] = round(time.monotonic() - began, 2)
     found["peak_rss_mb"] = round(memory.megabytes, 1)
@@ -115,7 +117,15 @@ def run(request: Request, console: Console) -> dict[str, Any]:
         found |= _compare(request, replay, found, console)
     _publish(folder, found, log.events)
     console.print(view.closing_table(found))
+    checked.require(request.usecase.loop.spec.features.max_mismatched)
     return found
+
+
+def _parity(replay: Replay) -> Checked:
+    """Compare all that was served with what training would join for it."""
+    last = replay.traffic.requests["event_time"].iloc[-1] + pd.Timedelta(days=1)
+    start, end = replay.start.to_pydatetime(), last.to_pydatetime()
+    return parity_check.check(replay.log, replay.features, start, end)
 
 
 def serve_from(usecase: UseCase, span: Span, traffic: Traffic) -> pd.Timestamp:

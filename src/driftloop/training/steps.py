@@ -30,6 +30,8 @@ from driftloop_contracts.object_store import ObjectStore, open_store
 
 Facts = dict[str, Any]
 
+PARITY = timedelta(hours=24)
+"""How much of the newest that was served is compared with what is joined, before a training."""
 MATERIALIZED = timedelta(days=90)
 """How far back a value may lie and still be copied; a view's own TTL is shorter."""
 
@@ -56,17 +58,24 @@ def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
 
 
 def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
-    """Write the rows with their point-in-time features to ``joined``."""
+    """Write the rows with their point-in-time features to ``joined``.
+
+    Before that, what was served of late must be what is joined for the same instants; raise
+    RunFailed where more than ``features.maxMismatched`` of a feature's values differ.
+    """
+    from driftloop import parity_check
     from driftloop.adapters.feast_repository import FeatureRepository
 
     case = usecase.find(loop)
-    archive = Archive(_store(store), case.loop.name)
+    archive, log = _archive(case, store)
     with tempfile.TemporaryDirectory() as scratch:
         repository = FeatureRepository(case, Path(scratch))
         repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        checked = parity_check.latest(log, repository, PARITY)
+        checked.require(case.loop.spec.features.max_mismatched)
         frame = repository.historical(_read(valid))
     _write(joined, frame)
-    return {"rows": len(frame)}
+    return {"rows": len(frame), "parity": checked.to_data()}
 
 
 def materialize(loop: str, store: str, until: str) -> Facts:
