@@ -7,25 +7,19 @@ number without its unit is refused with the field, what is allowed and what was 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
-from driftloop.quantities import Duration, PerTime, Share, show_duration
+from driftloop.quantities import Duration, PerTime, Share
+from driftloop.spec.base import Spec
+from driftloop.spec.data import Data
+from driftloop.spec.features import Features
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
-
-
-class Spec(BaseModel):
-    """Base of every part of the spec: frozen, camelCase keys, unknown keys refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
-    )
 
 
 class Charter(Spec):
@@ -55,142 +49,6 @@ class Objective(Spec):
     metric: Literal["log_loss"]
     direction: Literal["minimize", "maximize"]
     kpi: Kpi
-
-
-class Source(Spec):
-    """Where rows come from; ``warm_up`` is the history the first model is trained on."""
-
-    name: str
-    warm_up: Duration
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class LabelSource(Spec):
-    """Where outcomes of one name come from, and when a record without one is decided.
-
-    ``maturity``: the age from which a record's label counts; ``completeness``: the share of
-    outcomes known by then that is enough: the delays seen may then say a shorter maturity;
-    ``absent``: what a mature record without an outcome is.
-    """
-
-    name: str = Field(min_length=1)
-    maturity: Duration
-    completeness: Share | None = None
-    absent: Literal["unknown", "negative"] = "unknown"
-
-    @field_validator("completeness")
-    @classmethod
-    def _can_be_reached(cls, completeness: float | None) -> float | None:
-        if completeness is not None and not 0 < completeness < 1:
-            raise ValueError("a share above 0% and below 100%")
-        return completeness
-
-
-class Data(Spec):
-    """Sources and what is promised of them.
-
-    ``labels``: where each kind of outcome comes from, by name; ``label_maturity``: time after
-    which a row without a label counts as negative, and the maturity of a label that is not
-    named; ``freshness``: oldest acceptable newest row; ``max_rejected``: share of bad rows at
-    which a run stops.
-    """
-
-    sources: tuple[Source, ...] = Field(min_length=1, max_length=20)
-    labels: tuple[LabelSource, ...] = Field(default=(), max_length=20)
-    label_maturity: Duration
-    freshness: Duration
-    max_rejected: Share
-
-    @field_validator("labels")
-    @classmethod
-    def _names_differ(cls, labels: tuple[LabelSource, ...]) -> tuple[LabelSource, ...]:
-        if len({label.name for label in labels}) < len(labels):
-            raise ValueError("labels of different names")
-        return labels
-
-    def label(self, name: str) -> LabelSource:
-        """Return the label source of that name, else one of ``label_maturity``."""
-        for label in self.labels:
-            if label.name == name:
-                return label
-        maturity = show_duration(self.label_maturity)
-        return LabelSource.model_validate({"name": name, "maturity": maturity})
-
-    def source(self, name: str) -> Source:
-        """Return the source of that name."""
-        for source in self.sources:
-            if source.name == name:
-                return source
-        raise InvalidInput(
-            "data source", "loop.yaml", f"one of {[s.name for s in self.sources]}", name
-        )
-
-
-class Column(Spec):
-    """One input of the model.
-
-    ``origin``: 'request' for a value the caller sends, else the Feast feature view it is
-    looked up in; ``range``: what the contract allows of a number; ``max_missing``: the share
-    of rows that may lack it; ``monitored``: whether the sidecar tests it for drift;
-    ``min_effect``: the smallest distance worth a retraining where it is not drift.minEffect;
-    ``if_absent``: what a predictor does where a looked-up value is missing or expired: predict
-    without it, put ``default`` in its place (both are told to the caller), or refuse.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    kind: Literal["numeric", "categorical"]
-    origin: str
-    range: tuple[float | None, float | None] = (None, None)
-    max_missing: Share = Field(default="0%", validate_default=True)
-    monitored: bool = True
-    min_effect: float | None = Field(default=None, gt=0, lt=1)
-    if_absent: Literal["predict", "default", "reject"] = "predict"
-    default: float | str | None = None
-
-    @model_validator(mode="after")
-    def _default_fits(self) -> Column:
-        if self.if_absent != "predict" and self.origin == "request":
-            raise ValueError("a column of a view where ifAbsent is not 'predict'")
-        if (self.if_absent == "default") != (self.default is not None):
-            raise ValueError("a column with a default if, and only if, ifAbsent is 'default'")
-        kind = str if self.kind == "categorical" else float
-        if self.default is not None and not isinstance(self.default, kind):
-            raise ValueError(f"a column whose default is {self.kind}, as it is")
-        return self
-
-
-class Features(Spec):
-    """The Feast feature service, its entity keys and the model's columns in order.
-
-    ``max_mismatched``: the share of served values of a feature that may differ from what training
-    joins for the same instants; beyond it a training stops.
-    """
-
-    service: str
-    entities: tuple[str, ...] = Field(min_length=1)
-    columns: tuple[Column, ...] = Field(min_length=1, max_length=500)
-    max_mismatched: Share = Field(default="1%", validate_default=True)
-
-    @field_validator("columns")
-    @classmethod
-    def _names_differ(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        names = [column.name for column in columns]
-        if len(set(names)) < len(names):
-            raise ValueError("columns of different names")
-        return columns
-
-    def names(self, kind: str | None = None, origin: str | None = None) -> list[str]:
-        """Return the columns' names in order, of one kind or origin if given."""
-        return [
-            column.name
-            for column in self.columns
-            if kind in (None, column.kind) and origin in (None, column.origin)
-        ]
-
-    @property
-    def views(self) -> list[str]:
-        """Return the feature views the columns are looked up in, each once, in order."""
-        return list(dict.fromkeys(c.origin for c in self.columns if c.origin != "request"))
 
 
 class Training(Spec):

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from driftloop.loop import LearningLoop, Spec, invalid_input
+from driftloop.loop import LearningLoop, invalid_input
 from driftloop.quantities import Share
+from driftloop.spec.base import Spec
 from driftloop.traffic import Change, Traffic
 from driftloop.usecase import Span
 from driftloop_contracts.errors import InvalidInput

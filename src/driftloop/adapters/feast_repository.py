@@ -25,7 +25,7 @@ from driftloop.adapters import materialization, online_store
 from driftloop.adapters.feature_lookup import FeatureLookup
 from driftloop.features import absence
 from driftloop.features.found import Found
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 from driftloop.usecase import UseCase
 from driftloop_contracts.inference import LOOKED_UP
 

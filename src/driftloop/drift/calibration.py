@@ -23,7 +23,8 @@ import pandas as pd
 from scipy import stats
 
 from driftloop.drift import budget
-from driftloop.loop import Column, LearningLoop
+from driftloop.loop import LearningLoop
+from driftloop.spec.features import Column
 from driftloop_contracts.baseline import Baseline, FeatureBaseline, total_variation
 
 MIN_WINDOWS = 4

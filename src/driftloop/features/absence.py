@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from driftloop.features.found import Found, Values
 from driftloop.features.status import Status
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 from driftloop_contracts.errors import InvalidInput
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 
 Times: TypeAlias = "pd.Series[pd.Timestamp]"
 Flags = NDArray[np.bool_]

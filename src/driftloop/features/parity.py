@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from driftloop.features import cause
 from driftloop.features.cause import Cause, Pair
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 from driftloop_contracts.inference import LOOKED_UP
 
 CLOSE = 1e-12

@@ -21,7 +21,7 @@ from driftloop.labels.delays import Claims
 from driftloop.labels.instants import Micros
 from driftloop.labels.maturity import Maturity
 from driftloop.labels.pairing import Paired
-from driftloop.loop import LabelSource
+from driftloop.spec.data import LabelSource
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ import numpy as np
 from driftloop.labels import delays, instants
 from driftloop.labels.delays import Claims, DelayCurve
 from driftloop.labels.instants import Micros
-from driftloop.loop import LabelSource
 from driftloop.quantities import show_duration
+from driftloop.spec.data import LabelSource
 
 CONFIDENCE = 0.95
 """Of each one-sided bound. Safe range 0.8 to 0.99; more asks for more old outcomes."""

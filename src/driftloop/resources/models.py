@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from driftloop.loop import NAME, Spec
+from driftloop.loop import NAME
+from driftloop.spec.base import Spec
 from driftloop.state import Kind
 
 

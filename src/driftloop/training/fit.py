@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import loss
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 from driftloop.training import split
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput

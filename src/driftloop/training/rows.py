@@ -11,7 +11,8 @@ import pandas as pd
 from driftloop.labels import join as labels
 from driftloop.labels import outcomes
 from driftloop.labels.join import Joined
-from driftloop.loop import Column, LearningLoop
+from driftloop.loop import LearningLoop
+from driftloop.spec.features import Column
 from driftloop_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:

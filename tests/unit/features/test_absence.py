@@ -9,7 +9,7 @@ import pytest
 from driftloop.features import absence
 from driftloop.features.found import Found
 from driftloop.features.status import Status
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 from driftloop_contracts.errors import InvalidInput
 
 FOUND = Found(

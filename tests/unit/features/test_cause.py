@@ -11,7 +11,7 @@ import pytest
 
 from driftloop.features import cause
 from driftloop.features.cause import Cause, Pair
-from driftloop.loop import Column
+from driftloop.spec.features import Column
 
 NOON = pd.Timestamp("2026-01-01T12:00Z").as_unit("us")
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from driftloop.labels.join import join
-from driftloop.loop import LabelSource
+from driftloop.spec.data import LabelSource
 from driftloop_contracts.errors import InvalidInput
 
 At, Maker = Callable[[float], pd.Timestamp], Callable[..., pd.DataFrame]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftloop.labels.join import Joined, join
-from driftloop.loop import LabelSource
+from driftloop.spec.data import LabelSource
 
 At, Maker = Callable[[float], pd.Timestamp], Callable[..., pd.DataFrame]
 Report = tuple[Any, float, Any, Any, float]

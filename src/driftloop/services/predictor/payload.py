@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from driftloop.loop import Features
+from driftloop.spec.features import Features
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import MAX_ROWS
 

@@ -1,0 +1,80 @@
+"""Data: where rows and outcomes come from, and what is promised of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from driftloop.quantities import Duration, Share, show_duration
+from driftloop.spec.base import Spec
+from driftloop_contracts.errors import InvalidInput
+
+
+class Source(Spec):
+    """Where rows come from; ``warm_up`` is the history the first model is trained on."""
+
+    name: str
+    warm_up: Duration
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class LabelSource(Spec):
+    """Where outcomes of one name come from, and when a record without one is decided.
+
+    ``maturity``: the age from which a record's label counts; ``completeness``: the share of
+    outcomes known by then that is enough: the delays seen may then say a shorter maturity;
+    ``absent``: what a mature record without an outcome is.
+    """
+
+    name: str = Field(min_length=1)
+    maturity: Duration
+    completeness: Share | None = None
+    absent: Literal["unknown", "negative"] = "unknown"
+
+    @field_validator("completeness")
+    @classmethod
+    def _can_be_reached(cls, completeness: float | None) -> float | None:
+        if completeness is not None and not 0 < completeness < 1:
+            raise ValueError("a share above 0% and below 100%")
+        return completeness
+
+
+class Data(Spec):
+    """Sources and what is promised of them.
+
+    ``labels``: where each kind of outcome comes from, by name; ``label_maturity``: time after
+    which a row without a label counts as negative, and the maturity of a label that is not
+    named; ``freshness``: oldest acceptable newest row; ``max_rejected``: share of bad rows at
+    which a run stops.
+    """
+
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=20)
+    labels: tuple[LabelSource, ...] = Field(default=(), max_length=20)
+    label_maturity: Duration
+    freshness: Duration
+    max_rejected: Share
+
+    @field_validator("labels")
+    @classmethod
+    def _names_differ(cls, labels: tuple[LabelSource, ...]) -> tuple[LabelSource, ...]:
+        if len({label.name for label in labels}) < len(labels):
+            raise ValueError("labels of different names")
+        return labels
+
+    def label(self, name: str) -> LabelSource:
+        """Return the label source of that name, else one of ``label_maturity``."""
+        for label in self.labels:
+            if label.name == name:
+                return label
+        maturity = show_duration(self.label_maturity)
+        return LabelSource.model_validate({"name": name, "maturity": maturity})
+
+    def source(self, name: str) -> Source:
+        """Return the source of that name."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise InvalidInput(
+            "data source", "loop.yaml", f"one of {[s.name for s in self.sources]}", name
+        )
