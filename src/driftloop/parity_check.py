@@ -59,7 +59,8 @@ def latest(log: InferenceLog, repository: FeatureRepository, last: timedelta) ->
     newest = log.newest()
     if newest is None:
         return Checked(None, None, 0, [])
-    return check(log, repository, newest - last, newest + MICROSECOND)
+    end = newest + MICROSECOND
+    return check(log, repository, end - last, end)
 
 
 def check(

@@ -17,6 +17,7 @@ from driftloop.archive import Archive
 from driftloop.features.cause import Cause
 from driftloop.inference_log import InferenceLog
 from driftloop.parity_check import Checked
+from driftloop.training import steps
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.inference import LOOKED_UP
@@ -184,3 +185,23 @@ def test_without_records_nothing_is_compared(world: World) -> None:
     checked = parity_check.latest(nothing, world.training, timedelta(days=1))
     assert (checked.records, checked.differing) == (0, 0)
     checked.require(0.0)
+
+
+def test_a_training_stops_before_it_learns_what_was_not_served(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(usecase.FOLDER_VARIABLE, str(ROOT / "usecases"))
+    asked = pd.DataFrame({"query_id": [1], "ad_id": [2], "event_time": FIRST + DAY})
+    (tmp_path / "valid").write_bytes(parquet.dump(asked))
+    paths = str(tmp_path / "valid"), str(tmp_path / "joined")
+    facts = steps.build_features("ads_ctr", world.archive.store.uri, *paths)
+    assert facts["parity"]["records"] == 60  # Those of the last 24 hours.
+    assert facts["parity"]["differing"] == 0
+    (tmp_path / "joined").unlink()
+
+    late = FIRST + 2 * DAY + pd.Timedelta(hours=6)
+    rows = world.rows(late, 99)["query_stats"]
+    world.archive.put("features/query_stats", "backfill", rows.assign(created_timestamp=late))
+    with pytest.raises(RunFailed, match="late row"):
+        steps.build_features("ads_ctr", world.archive.store.uri, *paths)
+    assert not (tmp_path / "joined").exists()
