@@ -84,6 +84,11 @@ class UseCase:
         objects: list[Any] = self._module("features").feast_objects(self.loop, paths)
         return objects
 
+    def registered(self, folder: str) -> list[Any]:
+        """Return ``feast_objects`` over the folders ``folder/<view>``, on disk or in S3."""
+        views = self.loop.spec.features.views
+        return self.feast_objects({view: f"{folder}/{view}" for view in views})
+
     def weighted_labels(self, rows: pd.DataFrame) -> tuple[Positions, Floats, Floats]:
         """Return (position in ``rows``, label 0 or 1, weight) of every weighted label."""
         labels: tuple[Positions, Floats, Floats] = self._module("labels").weighted_labels(rows)

@@ -30,6 +30,13 @@ def postgres_address() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture
+def empty_postgres(postgres_address: str) -> str:
+    """The address of a database with nothing in it."""
+    emptied(postgres_address)
+    return postgres_address
+
+
 @pytest.fixture(params=["sqlite", "redis", "postgres"])
 def address(request: pytest.FixtureRequest) -> str:
     """The address of an empty online store as DRIFTLOOP_ONLINE_STORE has it."""

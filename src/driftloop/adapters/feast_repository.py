@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from feast import FeatureStore, RepoConfig
 
 from driftloop.adapters import materialization, online_store
+from driftloop.adapters import registry as registries
 from driftloop.adapters.feature_lookup import FeatureLookup
 from driftloop.features import absence
 from driftloop.features.found import Found
@@ -48,21 +49,33 @@ class Served:
 class FeatureRepository:
     """The Feast project of ``usecase``: registry, and SQLite's online store, in ``folder``.
 
-    ``online``: address of an online store that others read too (online_store.py).
+    ``online``: address of an online store that others read too (online_store.py). ``registry``:
+    that of a registry (registry.py) that is told what is defined and materialized. What is done
+    here goes by the use case's own definitions, whoever changes those that are registered there.
     """
 
-    def __init__(self, usecase: UseCase, folder: Path, online: str = "") -> None:
+    def __init__(
+        self, usecase: UseCase, folder: Path, online: str = "", registry: str = ""
+    ) -> None:
         self.usecase = usecase
         self.features = usecase.loop.spec.features
         folder.mkdir(parents=True, exist_ok=True)
-        self.store = FeatureStore(config=_config(usecase.name, folder.absolute(), online))
+        folder = folder.absolute()
+        self.store = FeatureStore(config=_config(usecase.name, folder, online))
+        shared = _config(usecase.name, folder, online, registry)
+        self.shared = FeatureStore(config=shared) if registry else None
         self.columns = [column for column in self.features.columns if column.origin != "request"]
         self._lookup: FeatureLookup | None = None
 
-    def apply(self, offline: Path) -> None:
-        """Register the use case's entities, views and service over ``offline/<view>/*.parquet``."""
-        paths = {view: str(offline.absolute() / view / "*.parquet") for view in self.features.views}
-        self.store.apply(self.usecase.feast_objects(paths))
+    def apply(self, offline: Path, published: str = "") -> None:
+        """Register the use case's entities, views and service over the folders ``offline/<view>``.
+
+        ``published``: the address of the same folder for those who use the shared registry.
+        """
+        here = str(offline.absolute())
+        self.store.apply(self.usecase.registered(here))
+        if self.shared is not None:
+            self.shared.apply(self.usecase.registered(published or here))
 
     def materialize(self, start: datetime | None, end: datetime) -> int:
         """Copy the feature rows with ``start`` <= event time <= ``end`` to the online store.
@@ -72,10 +85,13 @@ class FeatureRepository:
         twice.
         """
         views = [self.store.get_feature_view(name) for name in self.features.views]
-        return sum(
-            materialization.copy(self.store, view, start or _counts_from(view, end), end)
-            for view in views
-        )
+        return sum(self._copy(view, start or _counts_from(view, end), end) for view in views)
+
+    def _copy(self, view: Any, start: datetime, end: datetime) -> int:
+        written = materialization.copy(self.store, view, start, end)
+        if self.shared is not None:
+            materialization.record(self.shared, view, start, end)
+        return written
 
     def historical(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return ``rows`` with each feature as it was known at the row's event_time.
@@ -143,11 +159,11 @@ def _quiet() -> Iterator[None]:
             yield
 
 
-def _config(project: str, folder: Path, online: str) -> RepoConfig:
+def _config(project: str, folder: Path, online: str, registry: str = "") -> RepoConfig:
     return RepoConfig(
         project=project,
         provider="local",
-        registry=str(folder / "registry.db"),
+        registry=registries.configuration(registry, folder),
         offline_store={"type": OFFLINE, "created_cutoff": True},
         online_store=online_store.configuration(online, folder),
         entity_key_serialization_version=3,

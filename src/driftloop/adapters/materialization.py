@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 from feast import FeatureStore, utils
+from feast.infra.registry.sql import SqlRegistry
 
 BATCH = 10_000
 """Rows that are written at once; a kill repeats at most so many."""
@@ -22,7 +23,8 @@ def copy(store: FeatureStore, view: Any, start: datetime, end: datetime) -> int:
     """Copy each entity's newest row with ``start`` <= event time <= ``end``.
 
     Return how many rows were written. A row older than what the online store holds changes
-    nothing. Readers see each entity's old or new row, and are never kept waiting.
+    nothing. Readers see each entity's old or new row, and are never kept waiting. A SQL registry
+    is told once all of them are there.
     """
     online, rows = store._get_provider().online_store, _latest(store, view, start, end)
     job = _digest(rows)
@@ -35,7 +37,17 @@ def copy(store: FeatureStore, view: Any, start: datetime, end: datetime) -> int:
         online.online_write_batch(store.config, view, protos, None)
         done += batch.num_rows
         online.note_progress(store.config, view, job, done)
+    record(store, view, start, end)
     return done - first
+
+
+def record(store: FeatureStore, view: Any, start: datetime, end: datetime) -> None:
+    """Tell a SQL registry what was copied, so that ``feast materialize-incremental`` goes on there.
+
+    A file registry is one process's own, and is not told.
+    """
+    if isinstance(store.registry, SqlRegistry):
+        store.registry.apply_materialization(view, store.project, start, end)
 
 
 def _latest(store: FeatureStore, view: Any, start: datetime, end: datetime) -> pa.Table:

@@ -36,6 +36,18 @@ def configuration(address: str, folder: Path) -> dict[str, Any]:
         raise InvalidInput(VARIABLE, "the environment", ALLOWED, shown) from None
 
 
+def connection_string(address: str) -> str:
+    """Return Feast's connection string of a Redis ``address``.
+
+    >>> connection_string("redis://redis/3")
+    'redis:6379,db=3'
+    """
+    found = configuration(address, Path())
+    if "connection_string" not in found:
+        raise InvalidInput(VARIABLE, "a store of Redis", "redis://HOST:PORT/DATABASE", "another's")
+    return str(found["connection_string"])
+
+
 def _redis(parts: SplitResult) -> dict[str, Any]:
     database = int(parts.path.strip("/") or 0)
     password = unquote(parts.password or "")

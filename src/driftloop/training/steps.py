@@ -69,8 +69,8 @@ def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
     case = usecase.find(loop)
     archive, log = _archive(case, store)
     with tempfile.TemporaryDirectory() as scratch:
-        repository = FeatureRepository(case, Path(scratch))
-        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        repository = FeatureRepository(case, Path(scratch), registry=_registry())
+        repository.apply(archive.feature_folder(Path(scratch) / "offline"), _published(archive))
         checked = parity_check.latest(log, repository, PARITY)
         checked.require(case.loop.spec.features.max_mismatched)
         frame = repository.historical(_read(valid))
@@ -87,8 +87,8 @@ def materialize(loop: str, store: str, until: str) -> Facts:
     end = times.from_text(until, "until", "the pipeline's parameters") if until else clock.now()
     with tempfile.TemporaryDirectory() as scratch:
         online = os.environ.get("DRIFTLOOP_ONLINE_STORE", "")
-        repository = FeatureRepository(case, Path(scratch), online)
-        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        repository = FeatureRepository(case, Path(scratch), online, _registry())
+        repository.apply(archive.feature_folder(Path(scratch) / "offline"), _published(archive))
         repository.materialize(end - MATERIALIZED, end)
     return {"loop": case.loop.name, "until": times.to_text(end)}
 
@@ -188,6 +188,15 @@ def _archive(case: UseCase, store: str) -> tuple[Archive, InferenceLog]:
 
 def _store(uri: str) -> ObjectStore:
     return open_store(uri or os.environ["DRIFTLOOP_STORE"])
+
+
+def _registry() -> str:
+    return os.environ.get("DRIFTLOOP_REGISTRY", "")
+
+
+def _published(archive: Archive) -> str:
+    """Return the address of the loop's feature rows, which a shared registry keeps."""
+    return f"{archive.store.uri}/features/{archive.loop_name}"
 
 
 def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> Path:

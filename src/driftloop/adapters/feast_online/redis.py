@@ -14,7 +14,9 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import field_validator
 
+from driftloop.adapters import online_store
 from driftloop.adapters.feast_online import reading
 from driftloop.adapters.feast_online.reading import Read, Row, Written
 
@@ -54,11 +56,19 @@ live in seconds, and pairs of field and value."""
 
 
 class NewestRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
-    """As Feast's Redis store; ``skip_dedup`` has no effect."""
+    """As Feast's Redis store; ``skip_dedup`` has no effect.
+
+    ``connection_string`` may be an address as DRIFTLOOP_ONLINE_STORE has it.
+    """
 
     type: Literal["driftloop.adapters.feast_online.redis.NewestRedisOnlineStore"] = (
         "driftloop.adapters.feast_online.redis.NewestRedisOnlineStore"
     )
+
+    @field_validator("connection_string", mode="before")
+    @classmethod
+    def _connection_string(cls, value: Any) -> Any:
+        return online_store.connection_string(value) if "://" in str(value) else value
 
 
 class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
