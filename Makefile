@@ -13,7 +13,7 @@ IMAGE ?= driftloop/platform:latest
 PLATFORM ?= driftloop/platform:latest
 BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-s3 test-containers test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
+.PHONY: help install run test test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,6 +29,9 @@ test: install ## run the tests that need nothing but this machine
 
 test-s3: install .tools/bin/minio ## check the object store on a real MinIO server (needs Go)
 	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
+
+test-spark: .venv-spark/installed ## compare the joins of Spark, on this machine, with DuckDB's (needs Java 17)
+	.venv-spark/bin/python -m pytest -m '' tests/spark src/driftloop/adapters/feast_spark
 
 test-containers: install .tools/bin/minio sbom ## run the compiled pipeline in containers (needs Docker, Go)
 	tests/containers/with_images.sh $(PYTHON) -m pytest -m docker tests/containers
@@ -81,13 +84,17 @@ benchmark: install ## print the headline figures on the simulator
 	$(PYTHON) benchmarks/loop.py simulator
 
 clean: ## remove what the verbs above made
-	rm -rf .venv sidecar/.venv .tools runs sbom .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-spark sidecar/.venv .tools runs sbom .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Optimised bytecode too: Feast spends most of its import on checks that -O drops.
 .venv/installed: uv.lock pyproject.toml contracts/pyproject.toml | .tools/uv
 	uv sync --locked --compile-bytecode --python 3.11
 	$(PYTHON) -m compileall -q -o 1 -j 0 .venv/lib/python3.11/site-packages src contracts/src
+	touch $@
+
+.venv-spark/installed: uv.lock pyproject.toml contracts/pyproject.toml | .tools/uv
+	UV_PROJECT_ENVIRONMENT=.venv-spark uv sync --locked --python 3.11 --group spark
 	touch $@
 
 sidecar/.venv/installed: sidecar/uv.lock sidecar/pyproject.toml contracts/pyproject.toml | .tools/uv
