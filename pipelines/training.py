@@ -21,7 +21,7 @@ def training(loop: str, store: str = "", order: str = "{}") -> str:
     """
     rows = lent(ingest(loop=loop, store=store, order=order))
     valid = lent(validate(loop=loop, order=order, rows=rows.outputs["rows"]))
-    joined = lent(build_features(loop=loop, store=store, valid=valid.outputs["valid"]))
+    joined = lent(build_features(loop=loop, store=store, order=order, valid=valid.outputs["valid"]))
     joined.set_display_name("Build features")
     frame = joined.outputs["joined"]
     models = lent(train(loop=loop, order=order, joined=frame))

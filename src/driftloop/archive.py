@@ -9,12 +9,14 @@ Archives of 0.1 say row_id and positives for prediction_id and value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from driftloop import parquet
+from driftloop.labels import instants, outcomes
 from driftloop_contracts.object_store import FileStore, ObjectStore
 
 EVENT, CREATED = "event_timestamp", "created_timestamp"
@@ -29,6 +31,7 @@ class Archive:
 
     def __init__(self, store: ObjectStore, loop_name: str) -> None:
         self.store, self.loop_name = store, loop_name
+        self._known: dict[str, bool] = {}
 
     def put(self, kind: str, day: str, frame: pd.DataFrame) -> None:
         """Write the rows of one day; ``kind`` is requests, outcomes or features/<view>."""
@@ -41,7 +44,7 @@ class Archive:
 
     def requests(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the requests with ``start`` <= event_time < ``end``, in order of time."""
-        rows = self._read("requests", start, end).rename(columns=NAMES)
+        rows = self._read("requests", start, end)
         times = rows["event_time"]
         return rows[(times >= start) & (times < end)].reset_index(drop=True)
 
@@ -50,10 +53,9 @@ class Archive:
 
         ``label``: that of outcomes which do not say theirs.
         """
-        rows = self._read("outcomes", start, end).rename(columns=NAMES)
+        rows = self._read("outcomes", start, end, label=label)
         times = rows["known_time"]
-        rows = rows[~(times < start) & ~(times > end)].reset_index(drop=True)
-        return rows if "label" in rows else rows.assign(label=label)
+        return rows[~(times < start) & ~(times > end)].reset_index(drop=True)
 
     def feature_folder(self, scratch: Path) -> Path:
         """Return a local folder with every view's files: ``scratch`` where they are copied.
@@ -61,30 +63,51 @@ class Archive:
         A day's file never changes, so only new ones are fetched. Rows of a file that does not
         say when they were written count as known at their event time.
         """
-        if isinstance(self.store, FileStore):
-            return self.store.root / "features" / self.loop_name
         prefix = f"features/{self.loop_name}/"
-        for key in self.store.list(prefix):
+        keys = self.store.list(prefix)
+        if isinstance(self.store, FileStore) and all(map(self._says_when, keys)):
+            return self.store.root / "features" / self.loop_name
+        for key in keys:
             target = scratch / key.removeprefix(prefix)
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(_with_created(self.store.get(key)))
         return scratch
 
+    def _says_when(self, key: str) -> bool:
+        """Return whether a file's rows say when they were written; a file never changes."""
+        if key not in self._known:
+            self._known[key] = not _lacks_created(self.store.get(key))
+        return self._known[key]
+
     def _prefix(self, kind: str) -> str:
         root, _, view = kind.partition("/")
         return f"{root}/{self.loop_name}/{view}/" if view else f"{root}/{self.loop_name}/"
 
-    def _read(self, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+    def _read(self, kind: str, start: datetime, end: datetime, **defaults: str) -> pd.DataFrame:
         prefix = self._prefix(kind)
         first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
         keys = [key for key in self.store.list(prefix) if first <= _day(key) <= last]
-        frames = [parquet.load(self.store.get(key)) for key in keys]
-        return pd.concat(frames, ignore_index=True) if frames else _nothing(kind)
+        frames = [_sound(self.store.get(key), key, kind, defaults) for key in keys]
+        return pd.concat(frames or [_nothing(kind).assign(**defaults)], ignore_index=True)
+
+
+def _sound(content: bytes, key: str, kind: str, defaults: Mapping[str, str]) -> pd.DataFrame:
+    """Return a file's rows under the names of today; raise InvalidInput for unusable times."""
+    rows = parquet.load(content, where=key).rename(columns=NAMES)
+    outcomes.require(rows, ("prediction_id", *TIMES[kind]), key)
+    times = {name: instants.column(rows, name, key).dt.tz_convert("UTC") for name in TIMES[kind]}
+    ids = rows["prediction_id"].astype(object).map(str, na_action="ignore")
+    missing = {name: value for name, value in defaults.items() if name not in rows}
+    return rows.assign(prediction_id=ids, **times, **missing)
+
+
+def _lacks_created(content: bytes) -> bool:
+    return {CREATED, EVENT} & {*parquet.columns(content)} == {EVENT}
 
 
 def _with_created(content: bytes) -> bytes:
-    if {CREATED, EVENT} & {*parquet.columns(content)} != {EVENT}:
+    if not _lacks_created(content):
         return content
     rows = parquet.load(content)
     return parquet.dump(rows.assign(**{CREATED: rows[EVENT]}))

@@ -8,7 +8,7 @@ began in that hour. A record has its ``prediction_id``, ``event_time``, ``bundle
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -27,15 +27,24 @@ class InferenceLog:
         self.prefix = f"inference/{loop_name}/"
 
     def read(
-        self, start: datetime, end: datetime, columns: Sequence[str] | None = None
+        self,
+        start: datetime,
+        end: datetime,
+        columns: Sequence[str] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> pd.DataFrame:
         """Return the records with ``start`` <= event_time < ``end``, each once, in one order.
 
-        ``columns``: those wanted, of which older records may lack some. Of two records with one
-        prediction_id, as a client can make by sending an id again, the first counts.
+        ``columns``: those wanted, of which older records may lack some; ``kinds``: columns that
+        all records must have, each numeric or categorical; files without are skipped. Of two
+        records with one prediction_id, as a client can make by sending an id again, the first
+        counts.
         """
-        keys = [key for day in _days(start - self.window, end) for key in self._keys(day)]
-        frames = [parquet.load(self.store.get(key), columns) for key in keys]
+        # A record that came late lies in the window that was open then.
+        days = _days(start - self.window, end + self.window)
+        contents = (self.store.get(key) for day in days for key in self._keys(day))
+        wanted = (c for c in contents if kinds is None or kinds.items() <= parquet.kinds(c).items())
+        frames = [parquet.load(content, columns) for content in wanted]
         records = pd.concat(frames, ignore_index=True) if frames else _nothing()
         times = records["event_time"]
         records = records[(times >= start) & (times < end)]
@@ -46,16 +55,19 @@ class InferenceLog:
         """Return how many records the log holds."""
         return sum(parquet.rows(self.store.get(key)) for key in self.store.list(self.prefix))
 
-    def newest(self) -> datetime | None:
-        """Return the newest event time in the log, None if it holds nothing."""
-        keys = self.store.list(self.prefix)
-        days = {_day(key) for key in keys}
-        if not days:
-            return None
-        newest = [key for key in keys if _day(key) == max(days)]
-        times = (parquet.load(self.store.get(key), ["event_time"]).max().iloc[0] for key in newest)
-        found: datetime = max(times).to_pydatetime()
-        return found
+    def newest(self, before: datetime | None = None) -> datetime | None:
+        """Return the newest event time in the log, of those before a time if one is given."""
+        days = sorted({_day(key) for key in self.store.list(self.prefix)}, reverse=True)
+        for day in days if before is None else [d for d in days if d <= f"{before:%Y-%m-%d}"]:
+            contents = [
+                parquet.load(self.store.get(key), ["event_time"]) for key in self._keys(day)
+            ]
+            times = pd.concat(contents)["event_time"]
+            times = times if before is None else times[times < before]
+            if len(times):
+                found: datetime = times.max().to_pydatetime()
+                return found
+        return None
 
     def _keys(self, day: str) -> list[str]:
         return self.store.list(f"{self.prefix}date={day}/")

@@ -54,9 +54,14 @@ class Checked:
         return sums | {"features": features}
 
 
-def latest(log: InferenceLog, repository: FeatureRepository, last: timedelta) -> Checked:
-    """Compare the records of the last stretch of time before the newest one, that included."""
-    newest = log.newest()
+def latest(
+    log: InferenceLog,
+    repository: FeatureRepository,
+    last: timedelta,
+    cutoff: datetime | None = None,
+) -> Checked:
+    """Compare the records of the stretch ``last`` up to the newest one before ``cutoff``."""
+    newest = log.newest(cutoff)
     if newest is None:
         return Checked(None, None, 0, [])
     end = newest + MICROSECOND
@@ -67,7 +72,9 @@ def check(
     log: InferenceLog, repository: FeatureRepository, start: datetime, end: datetime
 ) -> Checked:
     """Compare the records of [``start``, ``end``) with what ``repository`` joins for them."""
-    records = _spread(log.read(start, end))
+    kinds = {column.name: column.kind for column in repository.columns}
+    # Another bundle may have served other columns: those are nothing to compare.
+    records = _spread(log.read(start, end, kinds=kinds))
     if records.empty:
         return Checked(start, end, 0, [])
     joined = repository.joined(records)

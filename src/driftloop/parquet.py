@@ -9,6 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from driftloop_contracts.errors import InvalidInput
+
+NUMERIC = {pa.float64(), pa.float32(), pa.int64(), pa.int32()}
+
 
 def dump(frame: pd.DataFrame) -> bytes:
     """Return ``frame`` as parquet with times in microseconds, as all event times here are."""
@@ -18,15 +22,19 @@ def dump(frame: pd.DataFrame) -> bytes:
     return sink.getvalue()
 
 
-def load(content: bytes, names: Sequence[str] | None = None) -> pd.DataFrame:
+def load(content: bytes, names: Sequence[str] | None = None, where: str = "a file") -> pd.DataFrame:
     """Return the frame in parquet bytes; of the columns ``names`` those that there are.
 
-    Whole numbers stay whole where some are missing.
+    Whole numbers stay whole where some are missing. Raise InvalidInput for what is no parquet;
+    ``where``: what it says of the bytes.
 
     >>> load(dump(pd.DataFrame({"a": [1, 2], "b": 3})), ["a", "c"]).to_dict("list")
     {'a': [1, 2]}
     """
-    file = pq.ParquetFile(io.BytesIO(content))
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+    except pa.ArrowException as error:
+        raise InvalidInput("the content", where, "parquet", str(error)) from error
     there = None if names is None else [n for n in names if n in file.schema_arrow.names]
     table = file.read(there)
     some = [column.type for column in table.columns if column.null_count]
@@ -38,6 +46,16 @@ def load(content: bytes, names: Sequence[str] | None = None) -> pd.DataFrame:
 def rows(content: bytes) -> int:
     """Return how many rows parquet bytes hold, without reading them."""
     return int(pq.ParquetFile(io.BytesIO(content)).metadata.num_rows)
+
+
+def kinds(content: bytes) -> dict[str, str]:
+    """Return of each column in parquet bytes whether it is numeric or categorical.
+
+    >>> kinds(dump(pd.DataFrame({"a": [1.5], "b": ["x"]})))
+    {'a': 'numeric', 'b': 'categorical'}
+    """
+    fields = pq.read_schema(io.BytesIO(content))
+    return {f.name: "numeric" if f.type in NUMERIC else "categorical" for f in fields}
 
 
 def columns(content: bytes) -> list[str]:

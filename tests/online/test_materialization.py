@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import project
 import pyarrow as pa
 import pytest
@@ -91,6 +92,16 @@ def test_an_online_store_that_lost_its_data_is_filled_again(
         online.update(store.config, dropped, kept, [], [], partial=False)
     assert copy(store) == SHOPS
     assert stored(store) == [float(n) for n in range(SHOPS)]
+
+
+def test_a_row_that_no_entity_can_have_is_left_out(store: FeatureStore, tmp_path: Path) -> None:
+    path = tmp_path / "rows" / "2.parquet"
+    write(path, 0.5, 2.0)
+    rows = pd.read_parquet(path).astype({"shop": "Int64"})
+    rows.loc[rows["shop"] % 2 == 1, "shop"] = None
+    rows.to_parquet(path)
+    assert copy(store) == SHOPS
+    assert stored(store)[:4] == [0.0, 1.0, 4.0, 3.0]
 
 
 def test_a_run_that_was_killed_is_resumed(store: FeatureStore, settings: dict[str, Any]) -> None:

@@ -33,8 +33,9 @@ def store(opened: Opened, tmp_path: Path) -> FeatureStore:
 
 
 def push(store: FeatureStore, *rows: Any) -> None:
-    times = {name: "datetime64[us, UTC]" for name in ("event", "created")}
-    store.push("pushed", pd.DataFrame(rows).astype(times))
+    frame = pd.DataFrame(rows)
+    times = {name: pd.to_datetime(frame[name], utc=True) for name in ("event", "created")}
+    store.push("pushed", frame.assign(**times))
 
 
 def value(store: FeatureStore, shop: int = 1) -> float | None:
@@ -111,3 +112,15 @@ def test_of_several_writers_at_once_the_newest_row_stays(
     assert [writer.exitcode for writer in writers] == [0] * WRITERS
     assert value(store) == float(PUSHES - 1)
     assert [value(store, 100 + n) for n in range(WRITERS)] == [float(n) for n in range(WRITERS)]
+
+
+def test_a_row_that_does_not_say_when_it_was_created_counts_from_its_event(
+    store: FeatureStore,
+) -> None:
+    unsaid = row(1.0, NOON) | {"created": pd.NaT}
+    push(store, unsaid)
+    assert value(store) == 1.0
+    push(store, row(2.0, NOON, NOON + TICK))
+    assert value(store) == 2.0
+    push(store, unsaid)
+    assert value(store) == 2.0

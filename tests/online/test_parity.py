@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -194,7 +195,9 @@ def test_a_training_stops_before_it_learns_what_was_not_served(
     asked = pd.DataFrame({"query_id": [1], "ad_id": [2], "event_time": FIRST + DAY})
     (tmp_path / "valid").write_bytes(parquet.dump(asked))
     paths = str(tmp_path / "valid"), str(tmp_path / "joined")
-    facts = steps.build_features("ads_ctr", world.archive.store.uri, *paths)
+    cutoff = (FIRST + 4 * DAY).isoformat()
+    given = "ads_ctr", world.archive.store.uri, json.dumps({"cutoff": cutoff}), *paths
+    facts = steps.build_features(*given)
     assert facts["parity"]["records"] == 60  # Those of the last 24 hours.
     assert facts["parity"]["differing"] == 0
     (tmp_path / "joined").unlink()
@@ -203,5 +206,27 @@ def test_a_training_stops_before_it_learns_what_was_not_served(
     rows = world.rows(late, 99)["query_stats"]
     world.archive.put("features/query_stats", "backfill", rows.assign(created_timestamp=late))
     with pytest.raises(RunFailed, match="late row"):
-        steps.build_features("ads_ctr", world.archive.store.uri, *paths)
+        steps.build_features(*given)
     assert not (tmp_path / "joined").exists()
+
+
+def test_a_check_ends_at_its_cut_off(world: World) -> None:
+    world.serve(FIRST + 30 * DAY)  # Everything that is known then has expired.
+    cutoff = (FIRST + 2 * DAY).to_pydatetime()
+    world.training.apply(world.archive.feature_folder(Path("unused")))
+    checked = parity_check.latest(world.log, world.training, timedelta(days=1), cutoff)
+    assert (checked.records, checked.end) == (60, world.log.newest(cutoff) + timedelta(0, 0, 1))
+    assert checked.end < cutoff
+
+
+def test_what_another_bundle_served_is_nothing_to_compare(world: World) -> None:
+    """A column was added, and one became a number, since these records were logged."""
+    for number, changes in enumerate(({"ad_ctr_14d": None}, {"ad_ctr_14d": "high"})):
+        time = FIRST + 2 * DAY + pd.Timedelta(hours=20 + number)
+        old = world.log.read(FIRST, FIRST + DAY).assign(event_time=time, **changes)
+        old["prediction_id"] = old["prediction_id"] + str(number)
+        dropped = ["ad_ctr_14d"] if changes["ad_ctr_14d"] is None else []
+        place = f"inference/ads-ctr/{time:date=%Y-%m-%d/hour=%H}/old.parquet"
+        world.archive.store.put(place, parquet.dump(old.drop(columns=dropped)))
+    checked = world.check()
+    assert (checked.records, checked.differing) == (180, 0)

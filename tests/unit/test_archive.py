@@ -7,9 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from driftloop import parquet
 from driftloop.archive import Archive
+from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import FileStore, ObjectStore
 
+TIMES = ("event_time", "known_time")
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
 
@@ -99,3 +102,46 @@ def test_feature_rows_that_do_not_say_it_count_from_their_event_time(
     remote = Archive(Remote(archive.store), "ads-ctr")
     copied = pd.read_parquet(remote.feature_folder(tmp_path / "scratch") / "query")
     assert copied["created_timestamp"].tolist() == [at("2026-01-01")]
+
+
+def test_rows_as_0_1_wrote_them_lie_beside_those_of_today(archive: Archive) -> None:
+    told = {"prediction_id": ["r9"], "label": ["sold"], "value": [1.0], "revision": [0]}
+    time = pd.Timestamp("2026-01-03T13:00+01:00").as_unit("us")
+    archive.put("outcomes", "2026-01-03b", pd.DataFrame(told | dict.fromkeys(TIMES, [time])))
+    found = archive.outcomes(at("2026-01-01"), at("2026-01-04"), "click")
+    assert dict(zip(found["prediction_id"], found["label"], strict=True)) == {
+        "r0": "click", "r1": "click", "r9": "sold",
+    }  # fmt: skip
+    assert found["value"].tolist() == [0.0, 0.0, 1.0]
+    assert str(found["known_time"].dtype) == "datetime64[us, UTC]"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "the content in outcomes/ads-ctr/2026-01-02.parquet must be parquet"),
+        (pd.DataFrame({"prediction_id": ["r"]}), "column 'event_time' in outcomes/"),
+        (
+            pd.DataFrame({"prediction_id": ["r"], "event_time": ["noon"], "known_time": ["noon"]}),
+            "must be times with their zone",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    archive: Archive, content: bytes | pd.DataFrame, sentence: str
+) -> None:
+    data = content if isinstance(content, bytes) else parquet.dump(content)
+    archive.store.put("outcomes/ads-ctr/2026-01-02.parquet", data)
+    with pytest.raises(InvalidInput, match=sentence):
+        archive.outcomes(at("2026-01-01"), at("2026-01-04"), "click")
+
+
+def test_feature_rows_on_disk_that_do_not_say_when_are_copied(
+    archive: Archive, tmp_path: Path
+) -> None:
+    rows = pd.DataFrame({"query_id": [1], "event_timestamp": [at("2026-01-01")]})
+    archive.put("features/query", DAYS[0], rows)
+    archive.put_features("query", at("2026-01-02"), rows)
+    folder = archive.feature_folder(tmp_path / "scratch")
+    found = pd.read_parquet(folder / "query")["created_timestamp"]
+    assert sorted(found) == [at("2026-01-01"), at("2026-01-02")]

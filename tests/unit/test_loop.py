@@ -50,6 +50,13 @@ def test_a_mistake_is_one_sentence(content: dict[str, Any], name: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_column_named_like_an_entity_is_refused(content: dict[str, Any]) -> None:
+    document = copy.deepcopy(content)
+    document["spec"]["features"]["columns"][0]["name"] = "ad_id"
+    with pytest.raises(InvalidInput, match="other names than the entities, not 'ad_id'"):
+        loop.parse(document, "loop.yaml")
+
+
 def test_two_columns_of_one_name_are_refused(content: dict[str, Any]) -> None:
     document = copy.deepcopy(content)
     columns = document["spec"]["features"]["columns"]

@@ -69,12 +69,24 @@ def check_online_equals_offline(case: UseCase, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(served.rows[names], newest[names])
 
 
+def check_no_number_breaks_a_model(case: UseCase, tmp_path: Path) -> None:
+    """Whatever a view holds, a model is fitted and predicts."""
+    rows = _joined(case, tmp_path)
+    numeric = [c.name for c in case.loop.spec.features.columns if c.kind == "numeric"]
+    for place, odd in enumerate((float("inf"), float("-inf"), float("nan"), 1e308, -1e308)):
+        rows.loc[rows.index[place], numeric] = odd
+    for name in case.loop.spec.training.estimators:
+        found = fit.predict(case, fit.fit(case, name, rows), rows)
+        assert ((found > 0) & (found < 1)).all()
+
+
 CHECKS = [
     check_files,
     check_traffic,
     check_seed_decides,
     check_trains_and_round_trips,
     check_online_equals_offline,
+    check_no_number_breaks_a_model,
 ]
 
 

@@ -1,4 +1,4 @@
-"""Categories as text: the one spelling that the reference and the traffic share."""
+"""Categories as text: the one spelling that reference, inference log and parity share."""
 
 from __future__ import annotations
 

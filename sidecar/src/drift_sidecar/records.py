@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drift_sidecar.category import text
+from driftloop_contracts.category import text
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import LOOKED_UP, InferenceBatch
 

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drift_sidecar.category import text
 from driftloop_contracts import baseline as contract
 from driftloop_contracts import bundle
 from driftloop_contracts.baseline import Baseline
 from driftloop_contracts.bundle import BASELINE, REFERENCE
+from driftloop_contracts.category import text
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
 

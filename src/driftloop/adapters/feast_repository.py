@@ -146,8 +146,10 @@ def _counts_from(view: Any, end: datetime) -> datetime:
 def _joined(values: pa.ChunkedArray, times: Mapping[str, pa.ChunkedArray], of: Column) -> Any:
     if of.if_absent == "default" and of.origin in times:
         values = pc.if_else(times[of.origin].is_valid(), values, pa.scalar(of.default, values.type))
+    if of.kind == "categorical":  # By way of numpy, whole numbers with a null become floats.
+        return np.array(values.to_pylist(), object)
     array: Any = values.to_numpy()
-    return array.astype(DTYPES[of.kind])
+    return array.astype("float64")
 
 
 @contextmanager

@@ -61,6 +61,8 @@ def _latest(store: FeatureStore, view: Any, start: datetime, end: datetime) -> p
         store.config, source, keys, features, event, created, start, end
     )
     rows = utils._run_pyarrow_field_mapping(job.to_arrow(), source.field_mapping or {})
+    for column in view.entity_columns:
+        rows = rows.filter(rows[column.name].is_valid())  # A null key is nobody's.
     order = [(column.name, "ascending") for column in view.entity_columns]
     return rows.sort_by(order).combine_chunks()
 

@@ -57,7 +57,8 @@ def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Co
 
 def since(loop: LearningLoop, start: datetime) -> datetime:
     """Return from when on records can belong to the cohort that begins at ``start``."""
-    return start - loop.spec.data.label(loop.spec.objective.label).maturity - WAITED
+    maturity = loop.spec.data.label(loop.spec.objective.label).maturity
+    return start - maturity - loop.spec.drift.window.duration - WAITED
 
 
 def between(
@@ -78,7 +79,8 @@ def between(
         update={"completeness": None}
     )
     found = labels.join(records, outcomes, source, end)
-    rows = found.rows[found.rows["decided_time"] > start]
+    seen = _seen(found.rows, loop)
+    rows = found.rows[(seen > start) & (seen <= end)]
     if rows.empty:
         return None
     values = score(rows["prediction"], rows["positives"], rows["weight"]).values()
@@ -89,3 +91,13 @@ def between(
         "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
         "coverage": found.coverage.share,
     }
+
+
+def _seen(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[pd.Timestamp]:
+    """Return when a cohort could first have a record: decided, and its window in the log."""
+    window = pd.Timedelta(loop.spec.drift.window.duration)
+    logged = rows["event_time"].dt.floor(window) + window
+    seen: pd.Series[pd.Timestamp] = rows["decided_time"].where(
+        rows["decided_time"] > logged, logged
+    )
+    return seen

@@ -114,7 +114,7 @@ def _alike(served: NDArray[Any], joined: NDArray[Any]) -> Flags:
     """Return where two values are one number, written otherwise, rounded or cut off."""
     ours, theirs = (_numbers(values) for values in (served, joined))
     small = np.isclose(ours, theirs, rtol=1e-6, atol=0)  # As of 32 bits.
-    cut = (ours == np.trunc(theirs)) | (theirs == np.trunc(ours))
+    cut = ((ours == np.trunc(theirs)) & (ours != 0)) | ((theirs == np.trunc(ours)) & (theirs != 0))
     alike: Flags = small | cut
     return alike
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from driftloop.features import cause
 from driftloop.features.cause import Cause, Pair
 from driftloop.spec.features import Column
+from driftloop_contracts.category import text
 from driftloop_contracts.inference import LOOKED_UP
 
 CLOSE = 1e-12
@@ -119,8 +120,8 @@ def _values(values: pd.Series[Any], column: Column) -> NDArray[Any]:
     if column.kind == "numeric":
         return values.to_numpy("float64", na_value=np.nan)
     # The log keeps a category as text, whatever it was.
-    text = values.astype(object).map(str, na_action="ignore")
-    return text.to_numpy(object)
+    spelt = values.astype(object).map(text, na_action="ignore")
+    return spelt.to_numpy(object)
 
 
 def _equal(pair: Pair) -> NDArray[np.bool_]:

@@ -83,9 +83,11 @@ def _rows(
     kept = mature & ~np.isnan(positives)
     rows: pd.DataFrame = asked.assign(positives=positives)[kept]
     # Of the mature alone: a maturity may be longer than any calendar.
-    known = labels["first_known"].reindex(rows.index)
     matured = rows["event_time"] + wait.duration if len(rows) else rows["event_time"]
-    rows["decided_time"] = matured.where(~(known > matured), known)
+    known = labels["first_known"].reindex(rows.index)
+    # Without a report a record was negative from maturity on: a late one only corrects it.
+    late = (known > matured) & (source.absent == "unknown")
+    rows["decided_time"] = matured.where(~late, known)
     return rows.reset_index(drop=True)
 
 

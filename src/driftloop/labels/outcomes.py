@@ -33,8 +33,8 @@ def known(outcomes: pd.DataFrame, label: str, cutoff: pd.Timestamp) -> pd.DataFr
     late = instants.column(outcomes, "known_time", "the outcomes") > cutoff
     found = outcomes.loc[(outcomes["label"] == label) & ~late, list(COLUMNS)]
     times = {name: instants.column(found, name, "the outcomes") for name in COLUMNS[3:5]}
-    numbers = {name: _numbers(found[name]) for name in ("value", "revision")}
-    return found.assign(**times, **numbers)
+    counts = {name: numbers(found[name]) for name in ("value", "revision")}
+    return found.assign(**times, **counts)
 
 
 def screened(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -46,7 +46,7 @@ def screened(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         "no event_time or known_time": happened.isna() | said.isna(),
         "known before it happened": said < happened,
         # Said as what must hold, so that a missing number does not pass.
-        "revision not 0, 1, ...": ~((revision >= 0) & (revision % 1 == 0) & np.isfinite(revision)),
+        "revision not 0, 1, ...": ~((revision >= 0) & (revision % 1 == 0) & (revision < 2**53)),
         "value not a number from 0": ~((value >= 0) & np.isfinite(value)),
     }
     return set_aside(found, reasons)
@@ -70,5 +70,6 @@ def _sortable(values: pd.Series[Any]) -> pd.Series[Any]:
     return values.astype(str) if values.name == "prediction_id" else values
 
 
-def _numbers(values: pd.Series[float]) -> pd.Series[float]:
+def numbers(values: pd.Series[float]) -> pd.Series[float]:
+    """Return ``values`` as floats, NaN where one is missing or no number."""
     return pd.to_numeric(values, errors="coerce").astype("Float64").astype("float64")

@@ -42,8 +42,8 @@ def asked(records: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     ids = records["prediction_id"]
     if not ids.is_unique:
         raise InvalidInput("prediction_id", WHERE, "unique", ids[ids.duplicated()].iloc[0])
-    past = times <= cutoff
-    return records.assign(event_time=times)[past].reset_index(drop=True)
+    past, weight = times <= cutoff, outcomes.numbers(records["weight"])
+    return records.assign(event_time=times, weight=weight)[past].reset_index(drop=True)
 
 
 def pair(records: pd.DataFrame, found: pd.DataFrame) -> Paired:

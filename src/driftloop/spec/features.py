@@ -63,6 +63,13 @@ class Features(Spec):
             raise ValueError("columns of different names")
         return columns
 
+    @model_validator(mode="after")
+    def _keys_are_no_columns(self) -> Features:
+        both = {*self.entities} & {column.name for column in self.columns}
+        if both:  # A column's values are logged as it is fed to the model, a key's as it is joined.
+            raise ValueError(f"columns of other names than the entities, not '{min(both)}'")
+        return self
+
     def names(self, kind: str | None = None, origin: str | None = None) -> list[str]:
         """Return the columns' names in order, of one kind or origin if given."""
         return [

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from driftloop.evaluation.loss import Floats
 
 
+LARGEST = 1e100
+"""Beyond this a number is nonsense, and sums of squares would overflow."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """The estimator that did best on the held-out rows.
@@ -92,6 +96,7 @@ def _input(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     if column.kind == "categorical":
         return values.astype(object)
     numbers, (low, high) = values.astype("float64"), column.range
+    numbers = numbers.where(numbers.abs() <= LARGEST)  # So is what no estimator can take.
     if low is not None:
         numbers = numbers.where(numbers >= low)
     return numbers if high is None else numbers.where(numbers <= high)

@@ -32,8 +32,6 @@ Facts = dict[str, Any]
 
 PARITY = timedelta(hours=24)
 """How much of the newest that was served is compared with what is joined, before a training."""
-MATERIALIZED = timedelta(days=90)
-"""How far back a value may lie and still be copied; a view's own TTL is shorter."""
 
 
 def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
@@ -57,7 +55,7 @@ def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
     return {"rows": len(good), "rejected": len(bad), "quarantined": quarantined}
 
 
-def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
+def build_features(loop: str, store: str, order: str, valid: str, joined: str) -> Facts:
     """Write the rows with their point-in-time features to ``joined``.
 
     Before that, what was served of late must be what is joined for the same instants; raise
@@ -66,12 +64,12 @@ def build_features(loop: str, store: str, valid: str, joined: str) -> Facts:
     from driftloop import parity_check
     from driftloop.adapters.feast_repository import FeatureRepository
 
-    case = usecase.find(loop)
+    case, work = _open(loop, order)
     archive, log = _archive(case, store)
     with tempfile.TemporaryDirectory() as scratch:
         repository = FeatureRepository(case, Path(scratch), registry=_registry())
         repository.apply(archive.feature_folder(Path(scratch) / "offline"), _published(archive))
-        checked = parity_check.latest(log, repository, PARITY)
+        checked = parity_check.latest(log, repository, PARITY, work.cutoff)
         checked.require(case.loop.spec.features.max_mismatched)
         frame = repository.historical(_read(valid))
     _write(joined, frame)
@@ -89,7 +87,7 @@ def materialize(loop: str, store: str, until: str) -> Facts:
         online = os.environ.get("DRIFTLOOP_ONLINE_STORE", "")
         repository = FeatureRepository(case, Path(scratch), online, _registry())
         repository.apply(archive.feature_folder(Path(scratch) / "offline"), _published(archive))
-        repository.materialize(end - MATERIALIZED, end)
+        repository.materialize(None, end)
     return {"loop": case.loop.name, "until": times.to_text(end)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from driftloop.evaluation import cohort
 from driftloop.loop import LearningLoop
+from driftloop.spec.data import LabelSource
 
 NOON = pd.Timestamp("2026-01-01T12:00:00Z").as_unit("us")
 HOUR = pd.Timedelta(hours=1)
@@ -49,6 +51,27 @@ def test_a_correction_does_not_judge_a_record_again(ads: LearningLoop) -> None:
     records, outcomes = asked([0]), told((0, 1.0, 24, 0), (0, 2.0, 30, 1))
     assert between(ads, records, outcomes, 23, 29)["positives"] == 1.0
     assert between(ads, records, outcomes, 29, 60) is None
+
+
+def test_a_record_without_a_report_is_judged_once_where_that_is_a_no(ads: LearningLoop) -> None:
+    label = {"name": "clicked", "maturity": "1d", "absent": "negative"}
+    data = ads.spec.data.model_copy(update={"labels": (LabelSource.model_validate(label),)})
+    loop = ads.model_copy(update={"spec": ads.spec.model_copy(update={"data": data})})
+    records, outcomes = asked([0]), told((0, 1.0, 72, 0))
+    assert between(loop, records, outcomes, 0, 30)["positives"] == 0.0
+    assert between(loop, records, outcomes, 30, 90) is None
+
+
+def test_a_record_is_not_judged_before_its_window_is_logged(ads: LearningLoop) -> None:
+    window = ads.spec.drift.window.model_copy(update={"duration": timedelta(days=7)})
+    drift = ads.spec.drift.model_copy(update={"window": window})
+    loop = ads.model_copy(update={"spec": ads.spec.model_copy(update={"drift": drift})})
+    records, outcomes = asked([0]), told((0, 1.0, 24, 0))
+    ends = NOON.floor("7D") + pd.Timedelta(days=7)
+    hours = int((ends - NOON) / HOUR)
+    assert hours > 24
+    assert between(loop, records, outcomes, 24, hours - 1) is None
+    assert between(loop, records, outcomes, hours - 1, hours)["rows"] == 1
 
 
 @given(

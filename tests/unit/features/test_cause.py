@@ -96,3 +96,7 @@ def test_a_category_written_as_a_number_is_a_type() -> None:
 def test_without_times_in_the_log_values_tell() -> None:
     found = pair([1.0], [2.5], served_time=None, joined_time=times(-1))
     assert cause.of(found) == [Cause.VALUE]
+
+
+def test_a_zero_is_no_cut_off_fraction() -> None:
+    assert cause.of(pair([0.0], [0.31])) == [Cause.VALUE]

@@ -151,3 +151,12 @@ def test_too_many_outcomes_that_make_no_sense_stop_the_training(
     archive.put("outcomes", "2026-01-02", pd.concat(outcomes))
     with pytest.raises(InvalidInput, match=r"50.0%, mostly: value above its record's weight"):
         rows.ingest(archive, log, ads, NOON + DAY)
+
+
+def test_a_record_without_a_weight_is_no_record_to_train_on(
+    ads: LearningLoop, archive: Archive, log: InferenceLog
+) -> None:
+    records = asked("a", "b", "c").assign(weight=pd.array([1, None, 1], "Int64"))
+    archive.put("requests", "2026-01-01", records)
+    archive.put("outcomes", "2026-01-02", told(NOON + DAY, "a", "c"))
+    assert ingested(archive, log, ads, NOON + DAY) == ["a", "c"]

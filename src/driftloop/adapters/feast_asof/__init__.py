@@ -8,6 +8,10 @@ In feature_store.yaml of any Feast project with file sources::
 
 """
 
+from driftloop.adapters import feast_registry
 from driftloop.adapters.feast_asof.store import AsofOfflineStore, AsofOfflineStoreConfig
 
 __all__ = ["AsofOfflineStore", "AsofOfflineStoreConfig"]
+
+# Feast imports a project's offline store before it opens the registry.
+feast_registry.offer()

@@ -63,8 +63,6 @@ def _database(settings: tuple[tuple[str, Any], ...], process: int) -> duckdb.Duc
     }
     database = duckdb.connect(config=options | dict(settings))
     database.execute("SET GLOBAL TimeZone = 'UTC'")
-    # What is kept of a file is checked against its time of change.
-    database.execute("SET GLOBAL parquet_metadata_cache = true")
     return database
 
 
@@ -115,6 +113,9 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]
             newest.append(f"{quoted(created_timestamp_column)} DESC NULLS LAST")
         partition = f"PARTITION BY {', '.join(map(quoted, keys))} " if keys else ""
         first = f"QUALIFY row_number() OVER ({partition}ORDER BY {', '.join(newest)}) = 1"
+        if created_timestamp_column and config.offline_store.created_cutoff:
+            # As in the join: a row that does not say when it was written was never known.
+            first = f"AND {quoted(created_timestamp_column)} IS NOT NULL {first}"
         others = [*feature_name_columns, created_timestamp_column]
         span = (start_date, end_date)
         return _pull(config, data_source, keys, others, timestamp_field, span, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -38,20 +39,12 @@ class NewestPostgresOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
     """Feast's tables and columns."""
 
     _pool: ConnectionPool[Connection[Any]] | None = None
+    _opening = threading.Lock()
 
     @contextmanager
     def _get_conn(self, config: RepoConfig, autocommit: bool = False) -> Iterator[Connection[Any]]:
-        if self._pool is None:
-            settings = config.online_store
-            self._pool = ConnectionPool(
-                _get_conninfo(settings),
-                min_size=settings.min_conn,
-                max_size=settings.max_conn,
-                kwargs=_get_conn_kwargs(settings),
-                open=True,
-                # One round trip, so that no request meets a connection that the server closed.
-                check=ConnectionPool.check_connection,
-            )
+        with self._opening:
+            self._pool = self._pool or _pool(config.online_store)
         with self._pool.connection() as connection:
             connection.set_autocommit(autocommit)
             yield connection
@@ -146,3 +139,15 @@ def _upsert(table: sql.Identifier) -> sql.Composed:
         "value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts "
         "WHERE {}"
     ).format(table, NEWER)
+
+
+def _pool(settings: Any) -> ConnectionPool[Connection[Any]]:
+    return ConnectionPool(
+        _get_conninfo(settings),
+        min_size=settings.min_conn,
+        max_size=settings.max_conn,
+        kwargs=_get_conn_kwargs(settings),
+        open=True,
+        # One round trip, so that no request meets a connection that the server closed.
+        check=ConnectionPool.check_connection,
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import pandas as pd
 from feast import FeatureView, RepoConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
@@ -103,7 +104,7 @@ def instant(microseconds: int) -> datetime:
 
 def known(created: datetime | None, event: datetime) -> datetime:
     """Return since when a row was known: a row that does not say it, since its event time."""
-    return event if created is None else created
+    return event if created is None or pd.isna(created) else created  # Feast says it with NaT.
 
 
 def of_one(reader: Any, config: RepoConfig, read: Read) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,8 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     """Feast's tables; ``event_ts`` and ``created_ts`` hold microseconds since 1970."""
 
     _conn: sqlite3.Connection | None
+    # Statements that overlap on one connection keep reading what the first of them saw.
+    _reading = threading.Lock()
 
     def _get_conn(self, config: RepoConfig) -> sqlite3.Connection:
         if self._conn is None:
@@ -93,7 +96,9 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
             for number, read in enumerate(reads)
         )
         keys = [key for read in reads for key in read.keys]
-        for number, *row in self._get_conn(config).execute(selects, keys):
+        with self._reading:
+            rows = self._get_conn(config).execute(selects, keys).fetchall()
+        for number, *row in rows:
             found[number].append(tuple(row))
         return [reading.rows(rows) for rows in found]
 

@@ -1,6 +1,6 @@
 """Feast's SQL registry, on Postgres, in which nothing is lost to whoever writes at the same time.
 
-In feature_store.yaml of any Feast project with one of ``driftloop.adapters.feast_online``::
+In feature_store.yaml of any Feast project with a store of ``feast_online`` or ``feast_asof``::
 
     registry:
         registry_type: sql

@@ -11,6 +11,7 @@ from inspect import signature
 from typing import Any
 
 from feast import FeatureView, utils
+from feast.errors import FeatureViewNotFoundException
 from feast.feature_view import FeatureViewState
 from feast.infra.registry.sql import FeastMetadataKeys, SqlRegistry
 from sqlalchemy import Engine
@@ -94,11 +95,8 @@ class LockedSqlRegistry(SqlRegistry):  # type: ignore[misc]
         self, feature_view: Any, project: str, commit: bool = True, no_promote: bool = False
     ) -> None:
         """Register ``feature_view``; that it is being materialized changes nothing."""
-        known = self._materializing.get(feature_view.name)
-        if getattr(feature_view, "state", None) in TRANSITIONS:
-            self._materializing[feature_view.name] = feature_view
-        elif feature_view is not known:
-            with self.alone(project):
+        with self.alone(project):
+            if not self._only_tells(feature_view, project):
                 super().apply_feature_view(feature_view, project, commit, no_promote)
 
     def apply_materialization(
@@ -119,6 +117,11 @@ class LockedSqlRegistry(SqlRegistry):  # type: ignore[misc]
         with self.alone(name):
             super().delete_project(name, commit)
 
+    @staticmethod
+    def _verify_schema(engine: Any, *rest: Any) -> None:
+        # SQLAlchemy looks into engines of its own only.
+        SqlRegistry._verify_schema(engine.engine, *rest)
+
     def _apply_object(
         self, table: Any, project: str, id_field_name: str, obj: Any, *rest: Any, **named: Any
     ) -> Any:
@@ -126,6 +129,20 @@ class LockedSqlRegistry(SqlRegistry):  # type: ignore[misc]
             if isinstance(obj, FeatureView):
                 obj.materialization_intervals = self._intervals(table, project, obj)
             return super()._apply_object(table, project, id_field_name, obj, *rest, **named)
+
+    def _only_tells(self, view: Any, project: str) -> bool:
+        """Return whether Feast applies ``view`` to say that its materialization began or failed."""
+        if getattr(view, "state", None) in TRANSITIONS and self._has(view.name, project):
+            self._materializing[view.name] = view
+            return True
+        return self._materializing.pop(view.name, None) is view
+
+    def _has(self, view: str, project: str) -> bool:
+        try:
+            self._get_any_feature_view(view, project)
+        except FeatureViewNotFoundException:
+            return False
+        return True
 
     def _intervals(self, table: Any, project: str, view: FeatureView) -> list[Any]:
         """Return the registered intervals, and those of ``view`` that are not among them."""

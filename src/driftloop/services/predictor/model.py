@@ -134,5 +134,5 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
 
 
 def _nullable(column: pd.Series[Any]) -> list[Any]:
-    """Return the values with None where one is missing: JSON knows no NaN."""
-    return [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
+    """Return the values with None where one is missing: JSON knows no NaN and no infinity."""
+    return [None if isinstance(v, float) and not math.isfinite(v) else v for v in column.tolist()]

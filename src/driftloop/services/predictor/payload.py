@@ -95,8 +95,8 @@ def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
     frame = pd.DataFrame(checked)
     if "weight" not in frame:
         frame["weight"] = 1.0
-    if not (frame["weight"] > 0).all():
-        raise InvalidInput("column 'weight'", WHERE, "numbers above 0", frame["weight"].min())
+    if not (frame["weight"] >= 1).all():
+        raise InvalidInput("column 'weight'", WHERE, "numbers from 1 on", frame["weight"].min())
     return frame
 
 
