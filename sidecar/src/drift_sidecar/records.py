@@ -37,7 +37,7 @@ MAX_WEIGHT = 1e12
 """Largest sampling weight of one row; sums of them stay finite."""
 NUMBER = {int, float, bool, type(None)}
 CATEGORY = {str, int, float, bool, type(None)}
-KEY = ({str, type(None)}, {int, type(None)})
+KEY: tuple[set[type], set[type]] = ({str, type(None)}, {int, type(None)})
 """Types a column of numbers, of categories and of one entity's keys may hold."""
 
 

@@ -41,6 +41,9 @@ class Pull:
     def newest(self, first: datetime, last: datetime) -> AsofSparkRetrievalJob:
         """Return the job of each entity's newest row between two times, both inclusive."""
         rows = self._rows(first, last)
+        if self.created and self.config.offline_store.created_cutoff:
+            # As in the join: a row that does not say when it was written was never known.
+            rows = rows.filter(column(CREATED).isNotNull())
         times = [EVENT, *([CREATED] if self.created else [])]
         row = fn.struct(*map(column, self._names()))
         best = fn.max_by(row, join.rank(rows, times, self.features)).alias(NEWEST)
