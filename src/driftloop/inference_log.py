@@ -36,9 +36,9 @@ class InferenceLog:
         """Return the records with ``start`` <= event_time < ``end``, each once, in one order.
 
         ``columns``: those wanted, of which older records may lack some; ``kinds``: columns that
-        all records must have, each numeric or categorical; files without are skipped. Of two
-        records with one prediction_id, as a client can make by sending an id again, the first
-        counts.
+        all records must have, each numeric, categorical or a time; files without are skipped.
+        Of two records with one prediction_id, as a client can make by sending an id again, the
+        first counts.
         """
         # A record that came late lies in the window that was open then.
         days = _days(start - self.window, end + self.window)

@@ -12,6 +12,7 @@ import pandas as pd
 from driftloop.features import parity
 from driftloop.features.parity import FeatureParity
 from driftloop_contracts.errors import RunFailed
+from driftloop_contracts.inference import LOOKED_UP
 
 if TYPE_CHECKING:
     from driftloop.adapters.feast_repository import FeatureRepository
@@ -72,8 +73,10 @@ def check(
     log: InferenceLog, repository: FeatureRepository, start: datetime, end: datetime
 ) -> Checked:
     """Compare the records of [``start``, ``end``) with what ``repository`` joins for them."""
-    kinds = {column.name: column.kind for column in repository.columns}
-    # Another bundle may have served other columns: those are nothing to compare.
+    kinds: dict[str, str] = {column.name: column.kind for column in repository.columns}
+    kinds |= {f"{column.origin}{LOOKED_UP}": "time" for column in repository.columns}
+    # Another bundle may have served other columns, and a log of 0.1 does not say what was looked
+    # up: those are nothing to compare.
     records = _spread(log.read(start, end, kinds=kinds))
     if records.empty:
         return Checked(start, end, 0, [])

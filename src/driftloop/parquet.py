@@ -49,13 +49,18 @@ def rows(content: bytes) -> int:
 
 
 def kinds(content: bytes) -> dict[str, str]:
-    """Return of each column in parquet bytes whether it is numeric or categorical.
+    """Return of each column in parquet bytes whether it is numeric, categorical or a time.
 
-    >>> kinds(dump(pd.DataFrame({"a": [1.5], "b": ["x"]})))
-    {'a': 'numeric', 'b': 'categorical'}
+    >>> kinds(dump(pd.DataFrame({"a": [1.5], "b": ["x"], "c": [pd.Timestamp(0)]})))
+    {'a': 'numeric', 'b': 'categorical', 'c': 'time'}
     """
-    fields = pq.read_schema(io.BytesIO(content))
-    return {f.name: "numeric" if f.type in NUMERIC else "categorical" for f in fields}
+    return {field.name: _kind(field.type) for field in pq.read_schema(io.BytesIO(content))}
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "time"
+    return "numeric" if kind in NUMERIC else "categorical"
 
 
 def columns(content: bytes) -> list[str]:

@@ -18,6 +18,9 @@ from driftloop_contracts import times
 
 NAMESPACE = "driftloop-test-ads"
 QUIET_DAY, DRIFT_DAYS = 9, (8, 7, 6)
+ANY_PARITY = {"maxMismatched": "100%"}
+"""Days that passed are replayed within a minute, over an online store that holds one of them: what
+is served then is not what training joins, and would rightly stop it."""
 """Days ago: one of ordinary traffic, then some with other ads."""
 
 

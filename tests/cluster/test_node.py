@@ -46,6 +46,7 @@ def served(machine: Installation, manifest_of_ads: dict[str, Any]) -> float:
 def manifest_of_ads(case: UseCase) -> dict[str, Any]:
     content = yaml.safe_load((case.folder / "loop.yaml").read_text())
     content["spec"]["retrain"] |= {"cooldown": "0s", "dailyBudget": 20, "growth": 0}
+    content["spec"]["features"] |= ads.ANY_PARITY
     return content
 
 
