@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from driftloop import parquet
-from driftloop.labels import instants, outcomes
+from driftloop import instants, parquet
+from driftloop.labels import outcomes
 from driftloop_contracts.object_store import FileStore, ObjectStore
 
 EVENT, CREATED = "event_timestamp", "created_timestamp"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from driftloop.features import parity
 from driftloop.features.parity import FeatureParity
+from driftloop.instants import MICROSECOND
 from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.inference import LOOKED_UP
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from driftloop.adapters.feast_repository import FeatureRepository
     from driftloop.inference_log import InferenceLog
 
-MICROSECOND = timedelta(microseconds=1)
 MOST = 200_000
 """Records that are compared at once; of more, so many at equal distances."""
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from driftloop.adapters import registry as registries
 from driftloop.adapters.feature_lookup import FeatureLookup
 from driftloop.features import absence
 from driftloop.features.found import Found
+from driftloop.instants import EPOCH
 from driftloop.spec.features import Column
 from driftloop.usecase import UseCase
 from driftloop_contracts.inference import LOOKED_UP
@@ -140,7 +141,7 @@ class FeatureRepository:
 
 
 def _counts_from(view: Any, end: datetime) -> datetime:
-    return end - view.ttl if view.ttl else datetime(1970, 1, 1, tzinfo=UTC)
+    return end - view.ttl if view.ttl else EPOCH
 
 
 def _joined(values: pa.ChunkedArray, times: Mapping[str, pa.ChunkedArray], of: Column) -> Any:

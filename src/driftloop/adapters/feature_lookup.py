@@ -20,8 +20,9 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
 from feast.value_type import ValueType
 
+from driftloop import instants
 from driftloop.adapters import view_plan
-from driftloop.adapters.feast_online.reading import Read, Row, micros
+from driftloop.adapters.feast_online.reading import Read, Row
 from driftloop.adapters.view_plan import ViewPlan
 from driftloop.features import status
 from driftloop.features.found import Found, Values
@@ -53,9 +54,9 @@ class FeatureLookup:
             for plan, own in zip(self._plans, keys, strict=True)
         ]
         stored = self._online.read_views(self._config, reads)
-        found = Found({}, {}, {})
+        found, time = Found({}, {}, {}), instants.since_epoch(now)
         for plan, own, rows_there in zip(self._plans, keys, stored, strict=True):
-            _judge(plan, own, rows_there, micros(now), found)
+            _judge(plan, own, rows_there, time, found)
         for view in self._on_demand:
             _compute(view, rows, found)
         return found

@@ -12,7 +12,7 @@ from feast.feature_view import DUMMY_ENTITY_ID
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.value_type import ValueType
 
-from driftloop.adapters.feast_online.reading import MICROSECOND
+from driftloop import instants
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,5 @@ def _plan(store: FeatureStore, projections: Sequence[Any]) -> ViewPlan:
         if column.name != DUMMY_ENTITY_ID
     )
     names = (feature.name for projection in projections for feature in projection.features)
-    ttl = view.ttl // MICROSECOND if view.ttl else 0
+    ttl = instants.length(view.ttl) if view.ttl else 0
     return ViewPlan(first.name_to_use(), view, keys, tuple(dict.fromkeys(names)), ttl)

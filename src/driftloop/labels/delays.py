@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from driftloop.labels.instants import Micros
+from driftloop.instants import Micros
 
 Floats = NDArray[np.float64]
 Claims = NDArray[np.bool_]

@@ -14,7 +14,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from driftloop.labels import instants, outcomes
+from driftloop import instants
+from driftloop.labels import outcomes
 
 BELIEF = ["value", "event_time", "known_time", "revision"]
 

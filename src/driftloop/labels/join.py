@@ -15,10 +15,11 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from driftloop.labels import instants, maturity, outcomes, pairing
+from driftloop import instants
+from driftloop.instants import Micros
+from driftloop.labels import maturity, outcomes, pairing
 from driftloop.labels.coverage import Coverage
 from driftloop.labels.delays import Claims
-from driftloop.labels.instants import Micros
 from driftloop.labels.maturity import Maturity
 from driftloop.labels.pairing import Paired
 from driftloop.spec.data import LabelSource

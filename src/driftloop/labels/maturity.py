@@ -24,9 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from driftloop.labels import delays, instants
+from driftloop import instants
+from driftloop.instants import Micros
+from driftloop.labels import delays
 from driftloop.labels.delays import Claims, DelayCurve
-from driftloop.labels.instants import Micros
 from driftloop.quantities import show_duration
 from driftloop.spec.data import LabelSource
 

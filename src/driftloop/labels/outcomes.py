@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop.labels import instants
+from driftloop import instants
 from driftloop_contracts.errors import InvalidInput
 
 COLUMNS = ("prediction_id", "label", "value", "event_time", "known_time", "revision")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from driftloop.labels import history, instants, outcomes
+from driftloop import instants
+from driftloop.labels import history, outcomes
 from driftloop.labels.history import History
 from driftloop_contracts.errors import InvalidInput
 

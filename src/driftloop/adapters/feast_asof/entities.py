@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 
+from driftloop import instants
 from driftloop.adapters.feast_asof.join import ROW, TIME
 from driftloop_contracts.errors import InvalidInput
 
@@ -94,8 +95,7 @@ def instant(moment: datetime, unit: str) -> int:
     >>> instant(datetime(1970, 1, 1, 0, 0, 1), "us")
     1000000
     """
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return duration(aware - datetime(1970, 1, 1, tzinfo=UTC), unit)
+    return instants.since_epoch(moment) * (1 if unit == "us" else 1000)
 
 
 def duration(length: timedelta, unit: str) -> int:
@@ -104,4 +104,4 @@ def duration(length: timedelta, unit: str) -> int:
     >>> duration(timedelta(seconds=1), "ns")
     1000000000
     """
-    return length // timedelta(microseconds=1) * (1 if unit == "us" else 1000)
+    return instants.length(length) * (1 if unit == "us" else 1000)

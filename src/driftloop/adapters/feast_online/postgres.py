@@ -18,6 +18,7 @@ from feast.infra.utils.postgres.connection_utils import _get_conn_kwargs, _get_c
 from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
+from driftloop import instants
 from driftloop.adapters.feast_online import reading
 from driftloop.adapters.feast_online.reading import Read, Row, Written
 
@@ -62,8 +63,8 @@ class NewestPostgresOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
             key = serialize_entity_key(entity_key, config.entity_key_serialization_version)
             # With a zone: a naive time would be taken for one of the server's own zone.
             times = (
-                reading.instant(reading.micros(event)),
-                reading.instant(reading.micros(reading.known(created, event))),
+                instants.moment(instants.since_epoch(event)),
+                instants.moment(instants.since_epoch(reading.known(created, event))),
             )
             rows += [(key, name, v.SerializeToString(), *times) for name, v in values.items()]
         # In one order, so that two writers of the same rows never wait for each other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 import pandas as pd
@@ -13,8 +13,7 @@ from feast import FeatureView, RepoConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+from driftloop import instants
 
 NOTE = b"driftloop"
 """The key, which no entity has, of a table's note on how far its materialization came: where the
@@ -80,26 +79,7 @@ def to_feast(row: Row | None) -> tuple[datetime | None, dict[str, Value] | None]
     """Return a row as Feast's ``online_read`` does."""
     if row is None:
         return None, None
-    return instant(row.event), {name: Value.FromString(v) for name, v in row.values.items()}
-
-
-def micros(moment: datetime) -> int:
-    """Return ``moment`` in microseconds since 1970; UTC where it has no zone.
-
-    >>> micros(datetime(1970, 1, 1, 0, 0, 1))
-    1000000
-    """
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - EPOCH) // MICROSECOND
-
-
-def instant(microseconds: int) -> datetime:
-    """Return the instant so many microseconds after 1970.
-
-    >>> instant(1_000_000).isoformat()
-    '1970-01-01T00:00:01+00:00'
-    """
-    return EPOCH + timedelta(microseconds=microseconds)
+    return instants.moment(row.event), {name: Value.FromString(v) for name, v in row.values.items()}
 
 
 def known(created: datetime | None, event: datetime) -> datetime:

@@ -16,6 +16,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import field_validator
 
+from driftloop import instants
 from driftloop.adapters import online_store
 from driftloop.adapters.feast_online import reading
 from driftloop.adapters.feast_online.reading import Read, Row, Written
@@ -93,8 +94,8 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
                 arguments = [
                     f"_ts:{view}",
                     f"_created:{view}",
-                    _timestamp(reading.micros(event)),
-                    reading.micros(reading.known(created, event)),
+                    _timestamp(instants.since_epoch(event)),
+                    instants.since_epoch(reading.known(created, event)),
                     config.online_store.key_ttl_seconds or 0,
                     *(part for pair in pairs for part in pair),
                 ]

@@ -13,6 +13,7 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 
+from driftloop import instants
 from driftloop.adapters.feast_online import reading
 from driftloop.adapters.feast_online.reading import Read, Row, Written
 
@@ -58,7 +59,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         rows = []
         for entity_key, values, event, created in data:
             key = serialize_entity_key(entity_key, config.entity_key_serialization_version)
-            times = reading.micros(event), reading.micros(reading.known(created, event))
+            times = instants.since_epoch(event), instants.since_epoch(reading.known(created, event))
             rows += [(key, name, v.SerializeToString(), *times) for name, v in values.items()]
         connection = self._get_conn(config)
         with connection:

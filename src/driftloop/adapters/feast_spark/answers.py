@@ -10,9 +10,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from driftloop.adapters.feast_asof.entities import EntityRows
+from driftloop.adapters.feast_asof.job import Times
 from driftloop.adapters.feast_asof.join import ROW, TIME
 from driftloop.adapters.feast_spark.entities import SparkRows, plain
-from driftloop.adapters.feast_spark.joined import Joined, Times
+from driftloop.adapters.feast_spark.joined import Joined
 
 
 class Answer(Protocol):

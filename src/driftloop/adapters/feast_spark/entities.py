@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from driftloop import instants
 from driftloop.adapters.feast_asof.entities import WHERE
 from driftloop.adapters.feast_asof.join import TIME
 from driftloop.adapters.feast_asof.retrieval import TIMESTAMP
@@ -113,5 +114,4 @@ def _time_of(frame: DataFrame) -> str:
 def _moment(instant: int | None, unit: str) -> datetime | None:
     if instant is None:
         return None
-    since = timedelta(microseconds=instant // (1000 if unit == "ns" else 1))
-    return datetime(1970, 1, 1, tzinfo=UTC) + since
+    return instants.moment(instant // (1000 if unit == "ns" else 1))

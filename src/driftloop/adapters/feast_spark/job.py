@@ -14,9 +14,9 @@ from feast.repo_config import RepoConfig
 from pyspark.sql import DataFrame, SparkSession
 
 from driftloop.adapters.feast_asof import files
+from driftloop.adapters.feast_asof.job import Times
 from driftloop.adapters.feast_spark import reading
 from driftloop.adapters.feast_spark.answers import Answer
-from driftloop.adapters.feast_spark.joined import Times
 from driftloop_contracts.errors import InvalidInput
 
 

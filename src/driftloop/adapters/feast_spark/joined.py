@@ -10,12 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
+from driftloop.adapters.feast_asof.job import Times
 from driftloop.adapters.feast_asof.retrieval import TOLD
 from driftloop.adapters.feast_spark.columns import column
 from driftloop.adapters.feast_spark.join import View, event, point_in_time
-
-Times = dict[str, pa.ChunkedArray]
-"""Of each view, the event times of the rows that were joined, in microseconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
+from driftloop import instants
 from driftloop.adapters.feast_spark import reading
 from driftloop.adapters.feast_spark.columns import column, floored, kinds, microseconds, type_name
 from driftloop_contracts.errors import InvalidInput
@@ -116,9 +116,7 @@ def _day(microsecond: int, written: str) -> str:
     >>> _day(-1, "%Y%m%d")
     '19691231'
     """
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microsecond)).strftime(
-        written
-    )
+    return instants.moment(microsecond).strftime(written)
 
 
 def _in_order(written: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ Micros = NDArray[np.int64]
 """Microseconds: since 1970 for a moment, else a length of time."""
 
 MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(time: datetime) -> pd.Timestamp:
@@ -50,3 +51,22 @@ def length(duration: timedelta) -> int:
     1000000
     """
     return duration // MICROSECOND
+
+
+def since_epoch(moment: datetime) -> int:
+    """Return ``moment`` in microseconds since 1970; UTC where it has no zone.
+
+    >>> since_epoch(datetime(1970, 1, 1, 0, 0, 1))
+    1000000
+    """
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return length(aware - EPOCH)
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the moment so many microseconds after 1970.
+
+    >>> moment(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return EPOCH + microseconds * MICROSECOND
