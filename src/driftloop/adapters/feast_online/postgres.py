@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from feast import FeatureView, RepoConfig
-from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.postgres_online_store.postgres import (
     PostgreSQLOnlineStore,
@@ -19,8 +18,9 @@ from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
 from driftloop import instants
-from driftloop.adapters.feast_online import reading
-from driftloop.adapters.feast_online.reading import Read, Row, Written
+from driftloop.adapters.feast_online import by_feature, reading
+from driftloop.adapters.feast_online.by_feature import RowPerFeature, Written
+from driftloop.adapters.feast_online.reading import Read, Row
 
 NEWER = sql.SQL(
     "(excluded.event_ts, coalesce(excluded.created_ts, excluded.event_ts)) >= "
@@ -36,7 +36,7 @@ class NewestPostgresOnlineStoreConfig(PostgreSQLOnlineStoreConfig):  # type: ign
     )
 
 
-class NewestPostgresOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
+class NewestPostgresOnlineStore(RowPerFeature, PostgreSQLOnlineStore):  # type: ignore[misc]
     """Feast's tables and columns."""
 
     _pool: ConnectionPool[Connection[Any]] | None = None
@@ -50,42 +50,14 @@ class NewestPostgresOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
             connection.set_autocommit(autocommit)
             yield connection
 
-    def online_write_batch(
-        self,
-        config: RepoConfig,
-        table: FeatureView,
-        data: list[Written],
-        progress: Callable[[int], Any] | None,
-    ) -> None:
+    def upsert(self, config: RepoConfig, view: FeatureView, rows: list[Written]) -> None:
         """Write the rows that are newer than what is there, all of them or none."""
-        rows = []
-        for entity_key, values, event, created in data:
-            key = serialize_entity_key(entity_key, config.entity_key_serialization_version)
-            # With a zone: a naive time would be taken for one of the server's own zone.
-            times = (
-                instants.moment(instants.since_epoch(event)),
-                instants.moment(instants.since_epoch(reading.known(created, event))),
-            )
-            rows += [(key, name, v.SerializeToString(), *times) for name, v in values.items()]
-        # In one order, so that two writers of the same rows never wait for each other.
-        rows.sort(key=lambda row: row[:2])
+        # With a zone: a naive time would be taken for one of the server's own zone. In one
+        # order, so that two writers of the same rows never wait for each other.
+        ordered = sorted(rows, key=lambda row: row[:2])
+        timed = [(*row[:3], *map(instants.moment, row[3:])) for row in ordered]
         with self._get_conn(config) as connection, connection.cursor() as cursor:
-            cursor.executemany(_upsert(_table(config, table)), rows)
-        if progress:
-            progress(len(data))
-
-    def online_read(
-        self,
-        config: RepoConfig,
-        table: FeatureView,
-        entity_keys: list[Any],
-        requested_features: list[str] | None = None,
-    ) -> list[Any]:
-        """Return each entity's event time and values, as Feast's interface has it."""
-        names = tuple(requested_features or [feature.name for feature in table.features])
-        version = config.entity_key_serialization_version
-        keys = tuple(serialize_entity_key(key, version) for key in entity_keys)
-        return reading.of_one(self, config, Read(table, names, keys))
+            cursor.executemany(_upsert(_table(config, view)), timed)
 
     def read_views(self, config: RepoConfig, reads: Sequence[Read]) -> list[dict[bytes, Row]]:
         """Return the stored row of each key that there is, for every one of ``reads``."""
@@ -103,7 +75,7 @@ class NewestPostgresOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
             cursor = connection.execute(sql.SQL(" UNION ALL ").join(selects), keys, binary=True)
             for number, *row in cursor:
                 found[number].append(tuple(row))
-        return [reading.rows(rows) for rows in found]
+        return [by_feature.rows(rows) for rows in found]
 
     def progress(self, config: RepoConfig, view: FeatureView) -> tuple[str, int]:
         """Return the job that ``view`` was last materialized by, and the rows it had written."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import pandas as pd
 from feast import FeatureView, RepoConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-
-from driftloop import instants
 
 NOTE = b"driftloop"
 """The key, which no entity has, of a table's note on how far its materialization came: where the
@@ -60,37 +57,9 @@ def parts(reads: Sequence[Read], most: int) -> Iterator[list[Read]]:
         yield [replace(read, keys=read.keys[first : first + each]) for read in reads]
 
 
-def rows(found: Iterable[tuple[bytes, str, bytes, int]]) -> dict[bytes, Row]:
-    """Return each entity's row of (key, feature, bytes, event time).
-
-    A feature that the newest row did not bring is one of an older row, and so not of this one.
-    """
-    features: dict[bytes, list[tuple[str, bytes, int]]] = defaultdict(list)
-    for key, feature, content, event in found:
-        features[key].append((feature, content, event))
-    result = {}
-    for key, stored in features.items():
-        newest = max(event for _, _, event in stored)
-        result[key] = Row(newest, {name: v for name, v, event in stored if event == newest})
-    return result
-
-
-def to_feast(row: Row | None) -> tuple[datetime | None, dict[str, Value] | None]:
-    """Return a row as Feast's ``online_read`` does."""
-    if row is None:
-        return None, None
-    return instants.moment(row.event), {name: Value.FromString(v) for name, v in row.values.items()}
-
-
 def known(created: datetime | None, event: datetime) -> datetime:
     """Return since when a row was known: a row that does not say it, since its event time."""
     return event if created is None or pd.isna(created) else created  # Feast says it with NaT.
-
-
-def of_one(reader: Any, config: RepoConfig, read: Read) -> list[Any]:
-    """Return one view's rows in the order of its keys, as Feast's ``online_read`` does."""
-    (stored,) = reader.read_views(config, [read])
-    return [to_feast(stored.get(key)) for key in read.keys]
 
 
 def note(job: str, rows: int) -> bytes:

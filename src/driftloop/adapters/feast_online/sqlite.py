@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from feast import FeatureView, RepoConfig
-from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 
-from driftloop import instants
-from driftloop.adapters.feast_online import reading
-from driftloop.adapters.feast_online.reading import Read, Row, Written
+from driftloop.adapters.feast_online import by_feature, reading
+from driftloop.adapters.feast_online.by_feature import RowPerFeature, Written
+from driftloop.adapters.feast_online.reading import Read, Row
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
@@ -31,7 +30,7 @@ class NewestSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[mi
     )
 
 
-class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
+class NewestSqliteOnlineStore(RowPerFeature, SqliteOnlineStore):  # type: ignore[misc]
     """Feast's tables; ``event_ts`` and ``created_ts`` hold microseconds since 1970."""
 
     _conn: sqlite3.Connection | None
@@ -48,37 +47,10 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
             self._conn.execute("PRAGMA synchronous = NORMAL")
         return self._conn
 
-    def online_write_batch(
-        self,
-        config: RepoConfig,
-        table: FeatureView,
-        data: list[Written],
-        progress: Callable[[int], Any] | None,
-    ) -> None:
+    def upsert(self, config: RepoConfig, view: FeatureView, rows: list[Written]) -> None:
         """Write the rows that are newer than what is there, all of them or none."""
-        rows = []
-        for entity_key, values, event, created in data:
-            key = serialize_entity_key(entity_key, config.entity_key_serialization_version)
-            times = instants.since_epoch(event), instants.since_epoch(reading.known(created, event))
-            rows += [(key, name, v.SerializeToString(), *times) for name, v in values.items()]
-        connection = self._get_conn(config)
-        with connection:
-            connection.executemany(_upsert(_table(config, table)), rows)
-        if progress:
-            progress(len(data))
-
-    def online_read(
-        self,
-        config: RepoConfig,
-        table: FeatureView,
-        entity_keys: list[Any],
-        requested_features: list[str] | None = None,
-    ) -> list[Any]:
-        """Return each entity's event time and values, as Feast's interface has it."""
-        names = tuple(requested_features or [feature.name for feature in table.features])
-        version = config.entity_key_serialization_version
-        keys = tuple(serialize_entity_key(key, version) for key in entity_keys)
-        return reading.of_one(self, config, Read(table, names, keys))
+        with self._get_conn(config) as connection:
+            connection.executemany(_upsert(_table(config, view)), rows)
 
     def read_views(self, config: RepoConfig, reads: Sequence[Read]) -> list[dict[bytes, Row]]:
         """Return the stored row of each key that there is, for every one of ``reads``."""
@@ -101,7 +73,7 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
             rows = self._get_conn(config).execute(selects, keys).fetchall()
         for number, *row in rows:
             found[number].append(tuple(row))
-        return [reading.rows(rows) for rows in found]
+        return [by_feature.rows(rows) for rows in found]
 
     def progress(self, config: RepoConfig, view: FeatureView) -> tuple[str, int]:
         """Return the job that ``view`` was last materialized by, and the rows it had written."""
