@@ -103,7 +103,7 @@ def _sound(content: bytes, key: str, kind: str, defaults: Mapping[str, str]) -> 
 
 
 def _lacks_created(content: bytes) -> bool:
-    return {CREATED, EVENT} & {*parquet.columns(content)} == {EVENT}
+    return {CREATED, EVENT} & parquet.kinds(content).keys() == {EVENT}
 
 
 def _with_created(content: bytes) -> bytes:

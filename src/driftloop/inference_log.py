@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from driftloop import parquet
+from driftloop.loop import LearningLoop
 from driftloop_contracts.object_store import ObjectStore
 
 DAY = timedelta(days=1)
@@ -25,6 +26,11 @@ class InferenceLog:
     def __init__(self, store: ObjectStore, loop_name: str, window: timedelta) -> None:
         self.store, self.window = store, window
         self.prefix = f"inference/{loop_name}/"
+
+    @classmethod
+    def of(cls, store: ObjectStore, loop: LearningLoop) -> InferenceLog:
+        """Return the log of ``loop``, of whose windows its files are."""
+        return cls(store, loop.name, loop.spec.drift.window.duration)
 
     def read(
         self,
@@ -57,12 +63,13 @@ class InferenceLog:
 
     def newest(self, before: datetime | None = None) -> datetime | None:
         """Return the newest event time in the log, of those before a time if one is given."""
-        days = sorted({_day(key) for key in self.store.list(self.prefix)}, reverse=True)
-        for day in days if before is None else [d for d in days if d <= f"{before:%Y-%m-%d}"]:
-            contents = [
-                parquet.load(self.store.get(key), ["event_time"]) for key in self._keys(day)
-            ]
-            times = pd.concat(contents)["event_time"]
+        days: dict[str, list[str]] = {}
+        for key in self.store.list(self.prefix):
+            if before is None or _day(key) <= f"{before:%Y-%m-%d}":
+                days.setdefault(_day(key), []).append(key)
+        for day in sorted(days, reverse=True):
+            frames = [parquet.load(self.store.get(key), ["event_time"]) for key in days[day]]
+            times = pd.concat(frames)["event_time"]
             times = times if before is None else times[times < before]
             if len(times):
                 found: datetime = times.max().to_pydatetime()

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
-from driftloop.spec.data import Data
+from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop_contracts.errors import InvalidInput
 
@@ -154,6 +154,11 @@ class LoopSpec(Spec):
     image: str = ""
     paused: bool = False
     pin: str = ""
+
+    @property
+    def label_source(self) -> LabelSource:
+        """Return where the objective's label comes from."""
+        return self.data.label(self.objective.label)
 
 
 class Metadata(Spec):

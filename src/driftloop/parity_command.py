@@ -56,15 +56,14 @@ def _checked(case: UseCase, last: timedelta, out: Path | None) -> Checked:
     """Compare what the store's log holds, or raise InvalidInput where that is nothing."""
     local = (out or Path("runs") / case.name) / "store"
     address = str(local) if out else os.environ.get("DRIFTLOOP_STORE") or str(local)
-    store, name = open_store(address), case.loop.name
-    log = InferenceLog(store, name, case.loop.spec.drift.window.duration)
+    store = open_store(address)
     # Feast takes seconds to import: other commands must not pay for it.
     from driftloop.adapters.feast_repository import FeatureRepository
 
     with tempfile.TemporaryDirectory() as scratch:
         repository = FeatureRepository(case, Path(scratch))
-        repository.apply(Archive(store, name).feature_folder(Path(scratch) / "offline"))
-        checked = parity_check.latest(log, repository, last)
+        repository.apply(Archive(store, case.loop.name).feature_folder(Path(scratch) / "offline"))
+        checked = parity_check.latest(InferenceLog.of(store, case.loop), repository, last)
     if not checked.records:
         raise InvalidInput("the inference log", store.uri, "records of this loop", "none")
     return checked

@@ -61,8 +61,3 @@ def _kind(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "time"
     return "numeric" if kind in NUMERIC else "categorical"
-
-
-def columns(content: bytes) -> list[str]:
-    """Return the names of the columns in parquet bytes, without reading rows."""
-    return list(pq.read_schema(io.BytesIO(content)).names)

@@ -63,8 +63,9 @@ class FeatureRepository:
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.absolute()
         self.store = FeatureStore(config=_config(usecase.name, folder, online))
-        shared = _config(usecase.name, folder, online, registry)
-        self.shared = FeatureStore(config=shared) if registry else None
+        self.shared: FeatureStore | None = None
+        if registry:
+            self.shared = FeatureStore(config=_config(usecase.name, folder, online, registry))
         self.columns = [column for column in self.features.columns if column.origin != "request"]
         self._lookup: FeatureLookup | None = None
 

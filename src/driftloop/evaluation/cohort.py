@@ -57,8 +57,7 @@ def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Co
 
 def since(loop: LearningLoop, start: datetime) -> datetime:
     """Return from when on records can belong to the cohort that begins at ``start``."""
-    maturity = loop.spec.data.label(loop.spec.objective.label).maturity
-    return start - maturity - loop.spec.drift.window.duration - WAITED
+    return start - loop.spec.label_source.maturity - loop.spec.drift.window.duration - WAITED
 
 
 def between(
@@ -75,9 +74,7 @@ def between(
     corrected. None where there is no such record.
     """
     # A score is waited for as long as it takes; a maturity found from delays would move.
-    source = loop.spec.data.label(loop.spec.objective.label).model_copy(
-        update={"completeness": None}
-    )
+    source = loop.spec.label_source.model_copy(update={"completeness": None})
     found = labels.join(records, outcomes, source, end)
     seen = _seen(found.rows, loop)
     rows = found.rows[(seen > start) & (seen <= end)]

@@ -73,8 +73,7 @@ class Replay:
     ) -> None:
         self.usecase, self.traffic, self.start = usecase, traffic, start
         self.archive, self.features, self.serving = archive, features, serving
-        name, window = usecase.loop.name, usecase.loop.spec.drift.window.duration
-        self.log = InferenceLog(archive.store, name, window)
+        self.log = InferenceLog.of(archive.store, usecase.loop)
         self.controller, self.inbox, self.scratch = controller, inbox, scratch
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)

@@ -28,10 +28,10 @@ def ingest(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: date
     Records are what predictors logged, and what was archived of before there were any. Raise
     InvalidInput where none has a label, or where too many of the outcomes make no sense.
     """
-    start, label = cutoff - loop.spec.training.window, loop.spec.objective.label
+    start, source = cutoff - loop.spec.training.window, loop.spec.label_source
     records = asked(archive, log, loop, start, cutoff)
-    reports = archive.outcomes(start, cutoff, label)
-    found = labels.join(records, reports, loop.spec.data.label(label), cutoff)
+    reports = archive.outcomes(start, cutoff, source.name)
+    found = labels.join(records, reports, source, cutoff)
     _require_sense(found, len(reports), loop)
     if found.rows.empty:
         what = "the training window"

@@ -180,8 +180,8 @@ def _open(loop: str, order: str) -> tuple[UseCase, Order]:
 
 
 def _archive(case: UseCase, store: str) -> tuple[Archive, InferenceLog]:
-    opened, name = _store(store), case.loop.name
-    return Archive(opened, name), InferenceLog(opened, name, case.loop.spec.drift.window.duration)
+    opened = _store(store)
+    return Archive(opened, case.loop.name), InferenceLog.of(opened, case.loop)
 
 
 def _store(uri: str) -> ObjectStore:
