@@ -96,15 +96,21 @@ def test_of_two_materializations_that_end_together_both_are_known(
     assert shops.intervals(second) == (both if locked else {interval(0, 0)})
 
 
+def begin(first: FeatureStore, second: FeatureStore) -> None:
+    """Say by ``first`` that a materialization begins, after ``second`` ended one of its own."""
+    first.materialize(*interval(0, 0), feature_views=["shared"])
+    begun = first.get_feature_view("shared")
+    # Feast writes that state only where the view has changed meanwhile.
+    second.registry.apply_materialization(begun, "shops", *interval(1, 0))
+    begun.state = FeatureViewState.MATERIALIZING
+    first.registry.apply_feature_view(begun, "shops")
+
+
 def test_a_materialization_that_begins_forgets_none_that_ended(
     stores: tuple[FeatureStore, ...], locked: bool
 ) -> None:
     first, second = stores
-    first.materialize(*interval(0, 0), feature_views=["shared"])
-    begins = first.get_feature_view("shared")
-    second.registry.apply_materialization(begins, "shops", *interval(1, 0))
-    begins.state = FeatureViewState.MATERIALIZING
-    first.registry.apply_feature_view(begins, "shops")
+    begin(first, second)
     both = {interval(0, 0), interval(1, 0)}
     assert shops.intervals(second) == (both if locked else {interval(0, 0)})
 
@@ -242,14 +248,16 @@ def assert_last(store: FeatureStore, writer: int) -> None:
 def test_a_change_whose_process_is_killed_never_was(address: str, tmp_path: Path) -> None:
     store, objects = shops.opened(address, tmp_path), shops.objects(tmp_path)
     child = started(["-c", HOLD], address, tmp_path)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "holds\n"
-    other = threading.Thread(target=lambda: store.apply(objects))
-    other.start()
-    other.join(1)
-    assert other.is_alive()  # it waits for its turn
-    child.kill()
-    child.wait()
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "holds\n"
+        other = threading.Thread(target=lambda: store.apply(objects))
+        other.start()
+        other.join(1)
+        assert other.is_alive()  # it waits for its turn
+    finally:
+        child.kill()
+        child.wait()
     other.join(20)
     assert not other.is_alive()
     assert [view.name for view in store.list_feature_views()] == ["shared"]
@@ -270,12 +278,7 @@ def test_features_are_served_while_their_view_is_materialized(
     stores: tuple[FeatureStore, ...], serves: bool
 ) -> None:
     first, second = stores
-    first.materialize(*interval(0, 0), feature_views=["shared"])
-    begun = first.get_feature_view("shared")
-    # Feast writes that state only where the view has changed meanwhile.
-    second.registry.apply_materialization(begun, "shops", *interval(1, 0))
-    begun.state = FeatureViewState.MATERIALIZING
-    first.registry.apply_feature_view(begun, "shops")
+    begin(first, second)
     assert second.get_feature_view("shared").state is FeatureViewState.MATERIALIZING
     second.registry.serve_features_while_materializing &= serves
     second.refresh_registry()

@@ -109,7 +109,7 @@ def archive(tmp_path: Path, ads: LearningLoop) -> Archive:
 
 @pytest.fixture
 def log(archive: Archive, ads: LearningLoop) -> InferenceLog:
-    return InferenceLog(archive.store, ads.name, ads.spec.drift.window.duration)
+    return InferenceLog.of(archive.store, ads)
 
 
 def ingested(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: Any) -> list[str]:
