@@ -1,0 +1,31 @@
+"""Level: from "so many false alarms per period" to the level of one test.
+
+With a budget of B alarms per period T, a window of length w and m tests on it,
+
+    alpha_window = 1 - exp(-B w / T)          a Poisson stream of false alarms at rate B / T
+    alpha_test   = 1 - (1 - alpha_window)^(1/m)                                (Sidak, 1967)
+
+The level follows from the window's own length, so a window that waited longer for its rows may
+be judged by a higher one and the rate in time stays B / T however traffic varies. Replicas do
+not count: their tallies are added before anything is judged.
+
+Assumptions: the tests of one window are independent or positively dependent; a tally is worth
+the number of independent rows that effective.py says. The demand on the effect size can only
+lower the rate.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def of_test(alarms_per_second: float, window_seconds: float, tests: int) -> float:
+    """Return the significance level of one of ``tests`` tests on one window.
+
+    >>> round(of_test(1 / (90 * 86400), 86400, 10), 5)
+    0.00111
+    """
+    per_window = -math.expm1(-alarms_per_second * window_seconds)
+    if per_window >= 1:
+        return 1.0
+    return -math.expm1(math.log1p(-per_window) / tests)
