@@ -14,13 +14,17 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from driftloop.drift import pool as pooling
+from driftloop.drift import wording
+from driftloop.drift.pool import Cell, Joint
 from driftloop.loop import LoopSpec
 from driftloop.quantities import show_duration
 from driftloop.state import Cause, Interval, Kind, State
+from driftloop_contracts.drift.finding import JOINT_NAME, Finding
 
 DAY = timedelta(days=1)
 MAX_QUARANTINE = 64
@@ -50,6 +54,18 @@ class WindowJudged:
     shifts: dict[str, str]
     faults: dict[str, str]
 
+    @classmethod
+    def of(
+        cls, window: Cell, findings: Sequence[Finding], joint: Joint | None, level: float
+    ) -> WindowJudged:
+        """Return the judgement on a window of the whole loop, strongest shift first."""
+        strongest = sorted(findings, key=lambda f: -f.effect / f.threshold)
+        shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
+        if joint and pooling.shifted(joint, level):
+            shifts |= {JOINT_NAME: wording.joint(joint.effect, joint.threshold)}
+        faults = {f.name: wording.fault(f.to_data()) for f in findings if f.fault}
+        return cls(window.bundle, window.start, window.end, shifts, faults)
+
 
 @dataclass(frozen=True)
 class RetrainingEnded:
@@ -61,7 +77,14 @@ class RetrainingEnded:
     data_end: datetime | None = None
 
 
-Event = Started | Ticked | WindowJudged | RetrainingEnded
+@dataclass(frozen=True)
+class CellScored:
+    """One of a loop's sidecars counted one cell; several together are judged as the loop's."""
+
+    cell: Cell
+
+
+Event = Started | Ticked | WindowJudged | CellScored | RetrainingEnded
 
 
 @dataclass(frozen=True)
@@ -124,11 +147,15 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
     if isinstance(event, Started):
         decision = _begun(state, now)
     elif isinstance(event, WindowJudged):
-        decision = _faulted(state, event).then(lambda s: _drifted(s, event, spec))
+        decision = _judged(state, event, spec)
+    elif isinstance(event, CellScored):
+        pool = state.pool.put(event.cell)
+        decision = _pooled(state.model_copy(update={"pool": pool}), spec, now)
     elif isinstance(event, RetrainingEnded):
         decision = _ended(state, event, spec)
     else:
-        decision = _aged(state, spec, now).then(lambda s: _grown(s, spec, now))
+        decision = _pooled(state, spec, now).then(lambda s: _aged(s, spec, now))
+        decision = decision.then(lambda s: _grown(s, spec, now))
     return decision.then(lambda s: _advance(s, spec, now))
 
 
@@ -145,6 +172,21 @@ def _begun(state: State, now: datetime) -> Decision:
 def _ask(state: State, cause: Cause) -> Decision:
     waiting = (*state.waiting, cause)
     return Decision(state.model_copy(update={"waiting": waiting}), reasons=cause.evidence)
+
+
+def _pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:
+    """Judge the windows that all replicas had time to tell of."""
+    pool, windows = state.pool.ripe(spec.drift, now)
+    decision = Decision(state if pool == state.pool else state.model_copy(update={"pool": pool}))
+    for window in windows:
+        findings, joint, level = pooling.judge(window, spec.drift)
+        event = WindowJudged.of(window, findings, joint, level)
+        decision = decision.then(lambda s, event=event: _judged(s, event, spec))  # type: ignore[misc]
+    return decision
+
+
+def _judged(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
+    return _faulted(state, event).then(lambda s: _drifted(s, event, spec))
 
 
 def _faulted(state: State, event: WindowJudged) -> Decision:

@@ -30,7 +30,7 @@ class InferenceLog:
     @classmethod
     def of(cls, store: ObjectStore, loop: LearningLoop) -> InferenceLog:
         """Return the log of ``loop``, of whose windows its files are."""
-        return cls(store, loop.name, loop.spec.drift.window.duration)
+        return cls(store, loop.name, loop.spec.drift.window.min_duration)
 
     def read(
         self,

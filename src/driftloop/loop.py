@@ -6,11 +6,13 @@ number without its unit is refused with the field, what is allowed and what was 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
@@ -78,29 +80,67 @@ class Gate(Spec):
     resamples: int = Field(ge=100, le=100_000)
 
 
-class Window(Spec):
-    """A tumbling window on the event-time grid; one with fewer rows is carried over."""
+OLDER_NAMES = {"duration": "minDuration", "minRows": "rows"}
+"""What ``drift.window`` called its fields in 0.1: still read, so that live loops go on."""
 
-    duration: Duration
-    min_rows: int = Field(gt=0)
+
+def _with_older_names(schema: dict[str, Any]) -> None:
+    properties = schema["properties"]
+    properties |= {old: properties[new] for old, new in OLDER_NAMES.items()}
+    del schema["required"]
+    either = [f"(has(self.{new}) || has(self.{old}))" for old, new in OLDER_NAMES.items()]
+    rule = {"rule": " && ".join(either), "message": "must have minDuration and rows"}
+    schema["x-kubernetes-validations"] = [rule]
+
+
+class Window(Spec):
+    """Windows lie on the grid of ``min_duration`` and end with the cell that gives them ``rows``.
+
+    After ``max_duration`` one is judged with the rows it has.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_with_older_names)
+
+    rows: int = Field(gt=0)
+    min_duration: Duration
+    max_duration: Duration = Field(default="7d", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {OLDER_NAMES.get(name, name): value for name, value in data.items()}
+
+    @model_validator(mode="after")
+    def _grows(self) -> Window:
+        if not timedelta(0) < self.min_duration <= self.max_duration:
+            raise ValueError("a minDuration above 0s and at most maxDuration")
+        return self
 
 
 class Reference(Spec):
-    """The sample that windows are compared with: so many rows of the latest days."""
+    """The latest days that windows are compared with.
 
-    rows: int = Field(gt=0)
+    ``rows``: of the sample that Alibi Detect compares with; ``seasonality``: weekly compares
+    weekdays with the same weekdays.
+    """
+
+    rows: int = Field(default=5000, gt=0)
     days: Duration
+    seasonality: Literal["none", "weekly"] = "none"
 
 
 class Drift(Spec):
     """When the sidecar says drift.
 
-    ``false_alarms``: the budget, over all features and windows; ``min_effect``: the smallest
-    distance in [0, 1] worth a retraining.
+    ``false_alarms``: the budget, over all features, windows and replicas; ``min_effect``: the
+    smallest change worth a retraining, as Cohen's h: 0.05 is a share that goes from 2 to 2.75 %, a
+    mean that moves by 0.06 standard deviations.
     """
 
     false_alarms: PerTime
-    min_effect: float = Field(gt=0, lt=1)
+    min_effect: float = Field(default=0.05, gt=0, lt=1)
     window: Window
     reference: Reference
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from driftloop.drift.pool import Pool
+from driftloop.value import Value
 
 Kind = Literal["initial", "drift", "staleness", "growth", "manual"]
-
-
-class Value(BaseModel):
-    """Base of the values here: frozen, compared by content, JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Cause(Value):
@@ -44,7 +39,8 @@ class State(Value):
     causes that have not opened one; ``started``: when the latest ones began; ``onset``: of the
     change the champion was trained after, with ``fresh`` labelled time since it at that
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
-    a row that promoted nothing; ``told``: deferrals already reported.
+    a row that promoted nothing; ``told``: deferrals already reported; ``pool``: windows of several
+    replicas that are not complete.
     """
 
     champion: str = ""
@@ -60,3 +56,4 @@ class State(Value):
     quarantine: tuple[Interval, ...] = ()
     unpromoted: int = 0
     told: tuple[str, ...] = ()
+    pool: Pool = Pool()

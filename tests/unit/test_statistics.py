@@ -9,11 +9,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from driftloop.drift import budget, calibration
+from driftloop.drift import calibration
 from driftloop.evaluation import comparison, gate, kpi, loss
 from driftloop.evaluation.comparison import Policy
 from driftloop.loop import LearningLoop
 from driftloop.quantities import Rate
+from driftloop_contracts.baseline import Baseline
+from driftloop_contracts.drift import level, verdict
+from driftloop_contracts.drift.observed import Observed
+from driftloop_contracts.drift.tally import Tally
 from driftloop_contracts.errors import InvalidInput
 
 SEEDS = 200
@@ -83,9 +87,9 @@ def test_a_release_that_is_not_what_was_judged_is_rejected(ads: LearningLoop) ->
 
 def test_the_budget_is_kept_over_windows_and_tests() -> None:
     """A year of daily windows of ten independent tests alarms about four times at 1 per 90 d."""
-    level = budget.level(Rate(1, timedelta(days=90)), timedelta(days=1), 10)
+    alpha = level.of_test(Rate(1, timedelta(days=90)).per_second, 86400, 10)
     rng = np.random.default_rng(0)
-    alarms = (rng.random((SEEDS, 365, 10)) < level).any(axis=2).sum()
+    alarms = (rng.random((SEEDS, 365, 10)) < alpha).any(axis=2).sum()
     expected = SEEDS * 365 / 90
     assert abs(alarms - expected) < 4 * np.sqrt(expected)
 
@@ -114,32 +118,43 @@ def small(ads: LearningLoop) -> LearningLoop:
     return ads.model_copy(update={"spec": spec})
 
 
+def shifts(baseline: Baseline, window: pd.DataFrame) -> list[str]:
+    """Return the features that a window of one day, each row of weight 1, shows shifted."""
+    found, rows = [], float(len(window))
+    for feature in baseline.features:
+        known = feature.distribution
+        assert known is not None
+        usual = known.expect([rows] * len(known.strata))
+        counts = np.bincount(known.codes(window[feature.name].to_numpy()), minlength=known.cells)
+        shares = usual.shares, usual.missing, usual.rows
+        tally = Tally(tuple(counts.astype(float)), 0.0, len(window), rows, rows, *shares)
+        observed = Observed(feature.rule(known), tally)
+        found += [feature.name] * verdict.judge(observed, baseline.level, 50).shift
+    return found
+
+
 @pytest.mark.parametrize("day_effect", [0.0, 0.3])
-def test_quiet_days_stay_below_the_calibrated_threshold(
+def test_quiet_days_are_flagged_no_more_often_than_the_budget_says(
     small: LearningLoop, day_effect: float
 ) -> None:
-    """Also where the days themselves differ, which makes every p-value tiny."""
-    flagged, trials, level = 0, 120, 0.0
+    """Also where the days themselves differ, which makes every p-value of single rows tiny."""
+    flagged, trials, alpha = 0, 120, 0.0
     for seed in range(trials):
         rng = np.random.default_rng(seed)
         quiet = frame(rng, 22, 300, day_effect)
         last = quiet["event_time"].max()
         history, today = quiet[quiet["event_time"] < last], quiet[quiet["event_time"] == last]
-        reference, baseline = calibration.build(history, small, None, rng)
-        level = baseline.level
-        flagged += any(
-            calibration.effect(f.kind, today[f.name], reference[f.name]) >= f.threshold
-            for f in baseline.features
-        )
-    assert flagged <= bound(2 * level, trials)
+        baseline = calibration.build(history, small, None, rng)[1]
+        alpha = baseline.level
+        flagged += bool(shifts(baseline, today))
+    assert flagged <= bound(5 * alpha, trials)
 
 
-def test_a_clear_shift_passes_the_threshold(small: LearningLoop) -> None:
+def test_a_clear_shift_is_found_although_days_differ(small: LearningLoop) -> None:
     rng = np.random.default_rng(0)
-    reference, baseline = calibration.build(frame(rng, 21, 300, 0.1), small, None, rng)
-    number = baseline.features[0]
-    moved = pd.Series(rng.normal(0.8, 1, 300))
-    assert calibration.effect("numeric", moved, reference["number"]) >= number.threshold
+    baseline = calibration.build(frame(rng, 21, 300, 0.1), small, None, rng)[1]
+    moved = frame(rng, 1, 300, 0.0).assign(number=rng.normal(0.8, 1, 300))
+    assert shifts(baseline, moved) == ["number"]
 
 
 def test_a_change_is_not_taken_for_quiet_variation(small: LearningLoop) -> None:
@@ -150,8 +165,21 @@ def test_a_change_is_not_taken_for_quiet_variation(small: LearningLoop) -> None:
     rows.loc[late, "number"] += 2
     reference, told = calibration.build(rows, small, onset, rng)
     _, untold = calibration.build(rows, small, None, rng)
+    effects = [b.features[0].distribution.design_effect for b in (told, untold)]  # type: ignore[union-attr]
     assert reference["number"].mean() > 1.9
-    assert told.features[0].threshold < 0.3 < untold.features[0].threshold
+    assert effects[0] < 3 < 50 < effects[1]
+
+
+def test_the_sample_knows_its_weekdays_where_weeks_matter(small: LearningLoop) -> None:
+    rng = np.random.default_rng(0)
+    weekly = small.spec.drift.reference.model_copy(update={"seasonality": "weekly"})
+    drift = small.spec.drift.model_copy(update={"reference": weekly})
+    spec = small.spec.model_copy(update={"drift": drift})
+    loop = small.model_copy(update={"spec": spec})
+    sample, baseline = calibration.build(frame(rng, 28, 50, 0.0), loop, None, rng)
+    strata = [len(f.distribution.strata) for f in baseline.features]  # type: ignore[union-attr]
+    assert strata == [7, 7]
+    assert set(sample[calibration.WEEKDAY]) == set(range(7))
 
 
 def test_log_loss_of_aggregates_is_that_of_their_rows() -> None:

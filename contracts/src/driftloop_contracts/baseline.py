@@ -1,14 +1,7 @@
 """The drift baseline of a bundle: how the sidecar windows traffic and when it says drift.
 
-The rule for one feature of one window, all numbers fixed when the bundle was built:
-
-    shift  when  p < level  and  effect >= threshold
-    fault  when  missing > max_missing, a value lies outside [low, high] in more than
-           max_missing of the rows, or a feature that varied in the reference stands still
-
-``effect`` is the Kolmogorov-Smirnov distance (numeric) or the total variation distance
-(categorical), both in [0, 1]. ``threshold`` is the larger of the minimum effect worth a
-retraining and the calibrated bound on what quiet windows show.
+The rule is drift/verdict.py's; all its numbers are fixed when the bundle is built. A bundle of
+release 0.1 knows no distribution: whoever reads it measures one on the reference sample.
 """
 
 from __future__ import annotations
@@ -18,16 +11,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from driftloop_contracts.drift import distribution, level
+from driftloop_contracts.drift.distribution import Distribution
+from driftloop_contracts.drift.observed import Rule
 from driftloop_contracts.errors import BundleRefused
+
+JOINT = 1
+"""Tests of a window beside those of single features: the one on joint changes."""
 
 
 @dataclass(frozen=True)
 class FeatureBaseline:
-    """One monitored feature: its kind, its threshold and what its contract allows.
+    """One monitored feature: what to expect of it, and what its contract allows.
 
-    ``categories``: the reference's values of a categorical feature; ``low`` and ``high``: the
-    contract's range of a numeric one (None: unbounded); ``max_missing``: a share in [0, 1];
-    ``varies``: the feature took more than one value in nearly every reference window.
+    ``threshold``: the smallest effect that counts, as Cohen's h (release 0.1: a distance in
+    [0, 1]); ``categories``: the reference's values of a categorical feature; ``low`` and
+    ``high``: the contract's range of a numeric one (None: unbounded); ``max_missing``: a share
+    in [0, 1]; ``varies``: the feature took more than one value in nearly every reference
+    window; ``distribution``: its reference in counts.
     """
 
     name: str
@@ -38,15 +39,30 @@ class FeatureBaseline:
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    distribution: Distribution | None = None
+
+    def rule(self, known: Distribution) -> Rule:
+        """Return what windows are judged by, given the feature's reference."""
+        return Rule(
+            self.name,
+            self.kind,
+            self.threshold,
+            known.design_effect,
+            known.missing_design_effect,
+            self.max_missing,
+            self.varies,
+        )
 
 
 @dataclass(frozen=True)
 class Baseline:
     """What the sidecar needs beside the reference sample.
 
-    ``window_seconds``: length of a tumbling window on the event-time grid; ``min_rows``: a
-    window with fewer is carried into the next; ``level``: significance level of one test;
-    ``unmonitored``: name and kind of the features that are logged but not tested.
+    ``window_seconds``: length of the event-time grid's cells; ``min_rows``: a window goes on until
+    it has as many, but not beyond ``max_seconds`` (0: however long it takes); ``level``:
+    significance level of one test on a window of one cell; ``alarms_per_second``: the budget that
+    it follows from (0: the level is the same for every window); ``unmonitored``: name and kind
+    of the features that are logged but not tested.
     """
 
     loop: str
@@ -55,11 +71,19 @@ class Baseline:
     level: float
     features: tuple[FeatureBaseline, ...]
     unmonitored: tuple[tuple[str, str], ...] = ()
+    max_seconds: int = 0
+    alarms_per_second: float = 0.0
 
     @property
     def kinds(self) -> dict[str, str]:
         """Return the kind of every feature that a record holds."""
         return {f.name: f.kind for f in self.features} | dict(self.unmonitored)
+
+    def level_of(self, seconds: int, tests: int) -> float:
+        """Return the level of one of ``tests`` tests on a window of so many seconds."""
+        if not self.alarms_per_second:
+            return self.level
+        return level.of_test(self.alarms_per_second, seconds, tests + JOINT)
 
     def to_json(self) -> bytes:
         """Return the baseline as the bundle stores it."""
@@ -78,17 +102,8 @@ def from_json(content: bytes) -> Baseline:
 
 
 def _feature(data: Mapping[str, Any]) -> FeatureBaseline:
-    return FeatureBaseline(**{**data, "categories": tuple(data["categories"])})
-
-
-def total_variation(first: Mapping[str, int], second: Mapping[str, int]) -> float:
-    """Return half the sum of absolute differences of two count tables' shares, in [0, 1].
-
-    >>> total_variation({"a": 1, "b": 1}, {"a": 2})
-    0.5
-    """
-    n, m = sum(first.values()), sum(second.values())
-    if not n or not m:
-        return 0.0
-    keys = {*first, *second}
-    return sum(abs(first.get(key, 0) / n - second.get(key, 0) / m) for key in keys) / 2
+    known = data.get("distribution")
+    found = None if known is None else distribution.from_data(known)
+    return FeatureBaseline(
+        **{**data, "categories": tuple(data["categories"]), "distribution": found}
+    )

@@ -1,128 +1,124 @@
-"""Calibration: how far quiet windows lie from the reference, and so what is unusual.
+"""Calibration: from the training's rows to the bundle's reference and its baseline.
 
-Independent-sample p-values fail on real traffic: rows of one day resemble each other. So every
-window of the reference period is compared with the rest of its own regime, and the threshold of
-a feature is the upper prediction bound for one more such distance,
-
-    threshold = mean + t(1 - alpha, k - 1) * sd * sqrt(1 + 1/k)      (k windows, alpha per test)
-
-but never below the minimum effect worth a retraining. A threshold of 1 or more means that the
-feature cannot be told from its own days' variation, and never fires alone. A regime ends where
-a change was found, so that the change itself is not taken for quiet variation.
+How much quiet windows differ is measured where it happened: on blocks of the reference period's
+own rows (driftloop_contracts/drift/effective.py). A regime ends where a change was found, so
+that the change itself is not taken for quiet variation; the days before it still tell how
+much days vary.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from driftloop.drift import budget
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
-from driftloop_contracts.baseline import Baseline, FeatureBaseline, total_variation
+from driftloop_contracts.baseline import JOINT, Baseline, FeatureBaseline
+from driftloop_contracts.category import text
+from driftloop_contracts.drift import distribution, level, measure
+from driftloop_contracts.drift.distribution import Distribution
 
-MIN_WINDOWS = 4
-"""Fewer quiet windows than this say nothing about spread: the minimum effect stands alone."""
+WEEKDAY = "__weekday"
+"""The reference sample's column that says the day of the week, where weeks matter."""
 
 
 def build(
     rows: pd.DataFrame, loop: LearningLoop, onset: datetime | None, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Baseline]:
-    """Return the reference sample (monitored columns) and the baseline with its thresholds.
+    """Return the reference sample (monitored columns) and the baseline.
 
     ``rows``: joined training rows; after a change at ``onset`` only later rows are reference.
     """
-    drift, columns = loop.spec.drift, [c for c in loop.spec.features.columns if c.monitored]
-    recent = rows[rows["event_time"] >= rows["event_time"].max() - drift.reference.days]
-    level = budget.level(drift.false_alarms, drift.window.duration, len(columns))
-    windows = list(_windows(recent, loop, onset))
-    features = tuple(_feature(column, recent, windows, level, loop, rng) for column in columns)
-    reference = _sample(_since(recent, onset), drift.reference.rows, rng)
-    seconds = int(drift.window.duration.total_seconds())
-    others = [(c.name, c.kind) for c in loop.spec.features.columns if not c.monitored]
+    drift, columns = loop.spec.drift, loop.spec.features.columns
+    recent = _recent(rows, loop)
+    when = _when(recent, loop, onset)
+    features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
+    tests = sum(f.rule(f.distribution).tests for f in features if f.distribution) + JOINT
+    seconds, budget = drift.window.min_duration.total_seconds(), drift.false_alarms.per_second
     baseline = Baseline(
-        loop.name, seconds, drift.window.min_rows, level, features, unmonitored=tuple(others)
+        loop=loop.name,
+        window_seconds=int(seconds),
+        min_rows=drift.window.rows,
+        level=level.of_test(budget, seconds, tests),
+        features=features,
+        unmonitored=tuple((c.name, c.kind) for c in columns if not c.monitored),
+        max_seconds=int(drift.window.max_duration.total_seconds()),
+        alarms_per_second=budget,
     )
-    return reference[[column.name for column in columns]].reset_index(drop=True), baseline
+    return _sample(recent, when, loop, rng), baseline
 
 
-def effect(kind: str, window: pd.Series[float], reference: pd.Series[float]) -> float:
-    """Return the distance of two samples without their missing values, in [0, 1].
-
-    Kolmogorov-Smirnov for 'numeric', total variation for 'categorical'.
-    """
-    window, reference = window.dropna(), reference.dropna()
-    if window.empty or reference.empty:
-        return 0.0
-    if kind == "categorical":
-        return total_variation(Counter(window.astype(str)), Counter(reference.astype(str)))
-    return float(stats.ks_2samp(window, reference, method="asymp").statistic)
+def _recent(rows: pd.DataFrame, loop: LearningLoop) -> pd.DataFrame:
+    newest = rows["event_time"].max()
+    recent: pd.DataFrame = rows[rows["event_time"] >= newest - loop.spec.drift.reference.days]
+    return recent.sort_values("event_time", kind="stable").reset_index(drop=True)
 
 
-def threshold(distances: list[float], level: float, min_effect: float) -> float:
-    """Return the prediction bound over quiet windows' ``distances``, at least ``min_effect``.
-
-    >>> threshold([0.02, 0.03, 0.02, 0.03], level=0.001, min_effect=0.1)
-    0.1
-    """
-    count = len(distances)
-    if count < MIN_WINDOWS:
-        return min_effect
-    spread = float(np.std(distances, ddof=1)) * math.sqrt(1 + 1 / count)
-    bound = float(np.mean(distances)) + float(stats.t.ppf(1 - level, count - 1)) * spread
-    return max(min_effect, bound)
-
-
-def _windows(
-    recent: pd.DataFrame, loop: LearningLoop, onset: datetime | None
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield (window, rest of its regime) for every window with enough rows."""
+def _when(recent: pd.DataFrame, loop: LearningLoop, onset: datetime | None) -> measure.Rows:
     window = loop.spec.drift.window
-    cell = recent["event_time"].dt.floor(window.duration)
-    later = cell >= (pd.Timestamp(onset) if onset else cell.max() + window.duration)
-    for regime in (recent[~later], recent[later]):
-        cells = cell[regime.index]
-        for start in cells.unique():
-            inside, outside = regime[cells == start], regime[cells != start]
-            if len(inside) >= window.min_rows and not outside.empty:
-                yield inside, outside
+    times = recent["event_time"].dt.tz_convert(None).to_numpy("datetime64[us]")
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    cells = seconds // int(window.min_duration.total_seconds())
+    current = times >= np.datetime64(_naive(onset)) if onset else np.ones(len(times), dtype=bool)
+    if not current.any():
+        current = ~current
+    usual = int(np.median(np.unique(cells, return_counts=True)[1]))
+    weekly = loop.spec.drift.reference.seasonality == "weekly"
+    weights = _weights(recent)
+    return measure.Rows(seconds, weights, cells, current, weekly, max(window.rows, usual))
+
+
+def _naive(instant: datetime) -> datetime:
+    return pd.Timestamp(instant).tz_convert("UTC").tz_localize(None).to_pydatetime()
+
+
+def _weights(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    if "weight" not in rows:
+        return np.ones(len(rows))
+    return rows["weight"].to_numpy(dtype=np.float64)
 
 
 def _feature(
-    column: Column,
-    recent: pd.DataFrame,
-    windows: list[tuple[pd.DataFrame, pd.DataFrame]],
-    level: float,
-    loop: LearningLoop,
-    rng: np.random.Generator,
+    column: Column, recent: pd.DataFrame, when: measure.Rows, loop: LearningLoop
 ) -> FeatureBaseline:
-    name, size = column.name, loop.spec.drift.reference.rows
-    distances = [effect(column.kind, w[name], _sample(r, size, rng)[name]) for w, r in windows]
-    moving = [w[name].nunique() > 1 for w, _ in windows]
-    categorical = column.kind == "categorical"
-    least = column.min_effect or loop.spec.drift.min_effect
+    values = recent[column.name]
+    known = _measured(column.kind, values, when)
     return FeatureBaseline(
-        name=name,
+        name=column.name,
         kind=column.kind,
-        threshold=threshold(distances, level, least),
-        max_missing=max(column.max_missing, 2 * float(recent[name].isna().mean())),
-        varies=bool(moving) and float(np.mean(moving)) > 0.95,
-        categories=tuple(sorted(recent[name].dropna().astype(str).unique())) if categorical else (),
+        threshold=column.min_effect or loop.spec.drift.min_effect,
+        max_missing=max(column.max_missing, 2 * float(values.isna().mean())),
+        varies=bool((values.groupby(when.cells).nunique() > 1).mean() > 0.95),
+        categories=known.categories,
         low=column.range[0],
         high=column.range[1],
+        distribution=known,
     )
 
 
-def _since(rows: pd.DataFrame, onset: datetime | None) -> pd.DataFrame:
-    later = rows[rows["event_time"] >= pd.Timestamp(onset)] if onset else rows
-    return rows if later.empty else later
+def _measured(kind: str, values: pd.Series[Any], when: measure.Rows) -> Distribution:
+    if kind == "categorical":
+        texts = [
+            None if absent else text(v) for v, absent in zip(values, values.isna(), strict=True)
+        ]
+        return measure.categorical(texts, when)
+    return measure.numeric(values.to_numpy(dtype=np.float64, na_value=np.nan), when)
 
 
-def _sample(rows: pd.DataFrame, size: int, rng: np.random.Generator) -> pd.DataFrame:
-    return rows if len(rows) <= size else rows.iloc[rng.choice(len(rows), size, replace=False)]
+def _sample(
+    recent: pd.DataFrame, when: measure.Rows, loop: LearningLoop, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return rows of the present regime, drawn by their weights."""
+    names = [column.name for column in loop.spec.features.columns if column.monitored]
+    places = np.flatnonzero(when.current)
+    size = loop.spec.drift.reference.rows
+    if len(places) > size:
+        share = when.weights[places] / when.weights[places].sum()
+        places = np.sort(rng.choice(places, size, replace=bool(np.ptp(share)), p=share))
+    sample = recent.loc[places, names].reset_index(drop=True)
+    if when.strata > 1:
+        sample[WEEKDAY] = distribution.weekday(when.seconds[places])
+    return sample

@@ -57,7 +57,7 @@ def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Co
 
 def since(loop: LearningLoop, start: datetime) -> datetime:
     """Return from when on records can belong to the cohort that begins at ``start``."""
-    return start - loop.spec.label_source.maturity - loop.spec.drift.window.duration - WAITED
+    return start - loop.spec.label_source.maturity - loop.spec.drift.window.min_duration - WAITED
 
 
 def between(
@@ -92,7 +92,7 @@ def between(
 
 def _seen(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[pd.Timestamp]:
     """Return when a cohort could first have a record: decided, and its window in the log."""
-    window = pd.Timedelta(loop.spec.drift.window.duration)
+    window = pd.Timedelta(loop.spec.drift.window.min_duration)
     logged = rows["event_time"].dt.floor(window) + window
     seen: pd.Series[pd.Timestamp] = rows["decided_time"].where(
         rows["decided_time"] > logged, logged

@@ -29,7 +29,7 @@ def scored(*features: Any, **changed: Any) -> CloudEvent:
 def test_each_feature_is_quiet_shifted_or_broken() -> None:
     features = feature("a"), feature("b", shift=True), feature("c", fault="missing", missing=4)
     judged = translation.judged(scored(*features))
-    assert judged.shifts == {"b": "distance 0.500 (threshold 0.100, p = 1.0e-03)"}
+    assert judged.shifts == {"b": "effect 0.500 (threshold 0.100, p = 1.0e-03)"}
     assert judged.faults == {"c": "40% of its values are missing"}
 
 

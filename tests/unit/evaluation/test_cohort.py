@@ -63,7 +63,7 @@ def test_a_record_without_a_report_is_judged_once_where_that_is_a_no(ads: Learni
 
 
 def test_a_record_is_not_judged_before_its_window_is_logged(ads: LearningLoop) -> None:
-    window = ads.spec.drift.window.model_copy(update={"duration": timedelta(days=7)})
+    window = ads.spec.drift.window.model_copy(update={"min_duration": timedelta(days=7)})
     drift = ads.spec.drift.model_copy(update={"window": window})
     loop = ads.model_copy(update={"spec": ads.spec.model_copy(update={"drift": drift})})
     records, outcomes = asked([0]), told((0, 1.0, 24, 0))

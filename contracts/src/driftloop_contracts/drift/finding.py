@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+JOINT_NAME = "(together)"
+"""What stands for all features where they changed together and none alone."""
+
 
 @dataclass(frozen=True)
 class Test:

@@ -50,7 +50,7 @@ class Controller:
     def receive(self, event: CloudEvent, now: datetime) -> None:
         """Take a CloudEvent once; only scored windows lead to decisions today."""
         if event.type == event_types.WINDOW_SCORED:
-            self.decide(translation.judged(event), now, taken=event)
+            self.decide(translation.scored(event, now), now, taken=event)
         elif self.ledger.take(event.source, event.id):
             self.emit(event)
 

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from driftloop import decisions
 from driftloop.decisions import Action, Alert, OpenRetraining, Promote
+from driftloop.drift import wording
+from driftloop.drift.pool import Cell, Joint
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.drift import observed
+from driftloop_contracts.drift.finding import JOINT_NAME
 from driftloop_contracts.errors import InvalidInput
 
 Content = dict[str, Any]
+
+
+def scored(event: CloudEvent, now: datetime) -> decisions.WindowJudged | decisions.CellScored:
+    """Return what a window.scored event says; raise InvalidInput when it says nothing.
+
+    A sidecar that is its loop's only one has judged its window itself; one of several names its
+    pod, and its counts are judged together with theirs.
+    """
+    return _cell(event, now) if event.data.get("pod") else judged(event)
+
+
+def _cell(event: CloudEvent, now: datetime) -> decisions.CellScored:
+    data = event.data
+    try:
+        features = tuple(observed.from_data(one).to_data() for one in data["observed"])
+        cell = Cell(
+            bundle=str(data["bundle_version"]),
+            start=times.from_text(data["window_start"], "window_start", event_types.WINDOW_SCORED),
+            end=times.from_text(data["window_end"], "window_end", event_types.WINDOW_SCORED),
+            since=now,
+            rows=data["n"],
+            features=features,
+            joint=_joint(data.get("joint")),
+        )
+        return decisions.CellScored(cell)
+    except (KeyError, TypeError, ValueError) as error:
+        where, allowed = event_types.WINDOW_SCORED, "a scored window"
+        raise InvalidInput("data", where, allowed, str(error)) from error
+
+
+def _joint(data: Mapping[str, Any] | None) -> tuple[Joint, ...]:
+    return (Joint(**{name: data[name] for name in Joint.model_fields}),) if data else ()
 
 
 def judged(event: CloudEvent) -> decisions.WindowJudged:
@@ -19,8 +56,11 @@ def judged(event: CloudEvent) -> decisions.WindowJudged:
     data = event.data
     try:
         features: list[Mapping[str, Any]] = data["features"]
-        shifts = {f["name"]: _shift(f) for f in features if f["shift"]}
-        faults = {f["name"]: _fault(f) for f in features if f["fault"]}
+        shifts = {f["name"]: wording.shift(f) for f in features if f["shift"]}
+        joint = data.get("joint")
+        if joint and joint["shift"]:
+            shifts[JOINT_NAME] = wording.joint(joint["effect"], joint["threshold"])
+        faults = {f["name"]: wording.fault(f) for f in features if f["fault"]}
         start = times.from_text(data["window_start"], "window_start", event_types.WINDOW_SCORED)
         end = times.from_text(data["window_end"], "window_end", event_types.WINDOW_SCORED)
         return decisions.WindowJudged(str(data["bundle_version"]), start, end, shifts, faults)
@@ -29,20 +69,6 @@ def judged(event: CloudEvent) -> decisions.WindowJudged:
         raise InvalidInput(
             what, event_types.WINDOW_SCORED, "a scored window", str(error)
         ) from error
-
-
-def _shift(feature: Mapping[str, Any]) -> str:
-    effect, threshold = float(feature["effect"]), float(feature["threshold"])
-    return f"distance {effect:.3f} (threshold {threshold:.3f}, p = {float(feature['p_value']):.1e})"
-
-
-def _fault(feature: Mapping[str, Any]) -> str:
-    says = {
-        "missing": f"{feature['missing'] / max(1, feature['total']):.0%} of its values are missing",
-        "out_of_range": "its values lie outside the range of its contract",
-        "stands_still": "it stands still at one value",
-    }
-    return says.get(str(feature["fault"]), str(feature["fault"]))
 
 
 def content(action: Action) -> tuple[str, Content]:

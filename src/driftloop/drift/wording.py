@@ -1,0 +1,41 @@
+"""Wording: what a window showed, in the words of a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def shift(feature: Mapping[str, Any]) -> str:
+    """Return the evidence of a feature's shift.
+
+    >>> shift({"effect": 0.31, "threshold": 0.05, "p_value": 1e-9})
+    'effect 0.310 (threshold 0.050, p = 1.0e-09)'
+    """
+    effect, threshold = float(feature["effect"]), float(feature["threshold"])
+    return f"effect {effect:.3f} (threshold {threshold:.3f}, p = {float(feature['p_value']):.1e})"
+
+
+def joint(effect: float, threshold: float) -> str:
+    """Return the evidence of a change that only shows in features together.
+
+    >>> joint(0.2, 0.05)
+    'a classifier tells the window from the reference, Gini 0.200 (threshold 0.050)'
+    """
+    gini = f"Gini {effect:.3f} (threshold {threshold:.3f})"
+    return f"a classifier tells the window from the reference, {gini}"
+
+
+def fault(feature: Mapping[str, Any]) -> str:
+    """Return how a feature is broken.
+
+    >>> fault({"fault": "missing", "missing": 3, "total": 4})
+    '75% of its values are missing'
+    """
+    if feature["fault"] == "missing":
+        return f"{feature['missing'] / max(1, feature['total']):.0%} of its values are missing"
+    says = {
+        "out_of_range": "its values lie outside the range of its contract",
+        "stands_still": "it stands still at one value",
+    }
+    return says.get(str(feature["fault"]), str(feature["fault"]))
