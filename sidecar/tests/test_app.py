@@ -131,10 +131,10 @@ def test_pods_have_their_own_files(client, store, given):
 
 
 def test_a_large_window_is_logged_in_parts(client, monitor, store, given, monkeypatch):
-    monkeypatch.setattr("drift_sidecar.monitor.PART_ROWS", 40)
+    monkeypatch.setattr("drift_sidecar.spool.SEGMENT_ROWS", 40)
     post(client, given.batch(50, 0.5))
-    assert monitor.work.is_set()
-    monitor.tend()
+    monitor.uploader.upload()
+    assert [table.num_rows for table in logged(store).values()] == [50]
     post(client, given.batch(30, 0.5, seq=50))
     (event,) = post(client, given.watermark(1)).json()["events"]
     assert event["data"]["n"] == 80
@@ -189,7 +189,7 @@ class Failing:
 
 
 def test_a_failing_store_loses_no_record_and_no_window(client, monitor, store, given):
-    monitor._log.store = Failing(store)
+    monitor.uploader.log.store = Failing(store)
     post(client, given.batch(300, 0.5))
     refused = post(client, given.watermark(1))
     assert (refused.status_code, refused.json()) == (503, {"error": "No space left."})
@@ -198,10 +198,33 @@ def test_a_failing_store_loses_no_record_and_no_window(client, monitor, store, g
     assert client.get("/status").json()["waiting"] == 0
 
 
-def test_a_store_that_stays_away_fills_up_and_then_rows_are_refused(client, given, monkeypatch):
-    monkeypatch.setattr("drift_sidecar.monitor.MAX_WAITING", 50)
-    assert post(client, given.batch(50, 0)).status_code == 202
-    assert post(client, given.batch(1, 0, seq=50)).status_code == 503
+def test_a_store_that_stays_away_fills_the_spool_and_the_oldest_rows_give_way(store, given):
+    monitor = create_monitor(Settings(store.uri, given.loop, given.version, spool_bytes=60_000))
+    client = TestClient(app.create_app(monitor))
+    for number in range(20):
+        event = given.batch(50, number, seq=50 * number)
+        assert post(client, event).status_code == 202
+    status = client.get("/status").json()
+    dropped = status["dropped"]["spool_full"]
+    assert 0 < dropped < 1000
+    assert status["spool_bytes"] <= 60_000
+    monitor.finish()
+    kept = sorted(seq for table in logged(store).values() for seq in table["seq"].to_pylist())
+    assert kept == list(range(dropped, 1000))
+    labels = f'{{loop="{given.loop}",bundle="{given.version}",reason="spool_full"}}'
+    assert f"driftloop_records_dropped_total{labels} {dropped}" in client.get("/metrics").text
+
+
+def test_rows_that_never_came_are_counted_and_late_ones_fill_the_gap(client, given):
+    post(client, given.batch(10, 0, seq=0))
+    post(client, given.batch(10, 0, seq=30))
+    assert client.get("/status").json()["missing"] == 20
+    post(client, given.batch(15, 0, seq=10))
+    post(client, given.batch(15, 0, seq=10))
+    assert client.get("/status").json()["missing"] == 5
+    text = client.get("/metrics").text
+    labels = f'{{loop="{given.loop}",bundle="{given.version}"}}'
+    assert f"driftloop_records_missing{labels} 5" in text
 
 
 @pytest.mark.parametrize("changes", [{"loop": "other"}, {"bundle_version": "0002-00000000"}])

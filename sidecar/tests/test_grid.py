@@ -17,7 +17,7 @@ def rows(given):
 
 @pytest.fixture
 def windows():
-    return Windows(100, ["relevance", "device"], 1000, np.random.default_rng(1))
+    return Windows(100, ["relevance", "device"], 1000)
 
 
 @pytest.mark.parametrize("second", [0, 1, 99])
@@ -27,28 +27,28 @@ def test_a_cell_holds_its_start_and_not_its_end(second):
 
 
 def test_a_window_closes_when_it_ends_at_the_watermark(windows, rows):
-    windows.add(rows(3), 150)
+    windows.add(rows(3), 150, np.random.default_rng(1))
     assert windows.close(199) == []
     assert [(w.start, w.end, w.n) for w in windows.close(200)] == [(100, 200, 3)]
 
 
 def test_rows_of_one_cell_share_a_window_in_any_order(windows, rows):
     for second in (250, 110, 190, 199):
-        windows.add(rows(1), second)
+        windows.add(rows(1), second, np.random.default_rng(1))
     assert [(w.start, w.n) for w in windows.close(1000)] == [(100, 3), (200, 1)]
 
 
 def test_late_rows_go_into_the_first_open_window(windows, rows):
     windows.close(300)
-    windows.add(rows(2), 120)
+    windows.add(rows(2), 120, np.random.default_rng(1))
     assert [(w.start, w.n) for w in windows.open()] == [(300, 2)]
 
 
 def test_windows_wait_one_length_for_records_on_their_way(windows, rows):
-    windows.add(rows(1), 0)
-    windows.add(rows(1), 199)
+    windows.add(rows(1), 0, np.random.default_rng(1))
+    windows.add(rows(1), 199, np.random.default_rng(1))
     assert not windows.due(windows.overdue())
-    windows.add(rows(1), 200)
+    windows.add(rows(1), 200, np.random.default_rng(1))
     assert windows.due(windows.overdue())
 
 

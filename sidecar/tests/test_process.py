@@ -67,9 +67,9 @@ def test_drift_reaches_the_sink_and_the_end_of_input_ends_it(start, make_sink, s
     child.stdin.close()
     assert child.wait(timeout=20) == 0
     assert child.stdout.read() == ""
-    assert [key.rsplit("-", 1)[1] for key in store.list("inference/")] == [
+    assert [key.rpartition("pod-1-")[2] for key in store.list("inference/")] == [
         "0.parquet",
-        "300.parquet",
+        "300-1.parquet",
     ]
 
 

@@ -27,6 +27,9 @@ def test_defaults_are_a_promise():
         ("DRIFTLOOP_PORT", "65536"),
         ("DRIFTLOOP_PORT", "-1"),
         ("DRIFTLOOP_PORT", "http"),
+        ("DRIFTLOOP_SPOOL_BYTES", "1000"),
+        ("DRIFTLOOP_SPOOL_BYTES", "0MiB"),
+        ("DRIFTLOOP_SPOOL_BYTES", "-1GiB"),
     ],
 )
 def test_a_wrong_setting_is_named(name, value):

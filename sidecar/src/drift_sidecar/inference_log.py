@@ -1,4 +1,4 @@
-"""The inference log: a window's records as parquet in the object store, by hour of its start."""
+"""The inference log: segments as parquet in the object store, by hour of its start."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from driftloop_contracts.object_store import ObjectStore
 def key(loop: str, bundle: str, start: int, pod_uid: str, first_seq: int, part: int = 0) -> str:
     """Return where records go; the same records always go to the same place.
 
-    ``start``: of the window; ``part``: counts the files of a window too large for one.
+    ``start``: of the window; ``part``: number of the segment, so that no two share a place.
 
     >>> key("ads-ctr", "0001-1a2b3c4d", 3600, "pod", 0)
     'inference/ads-ctr/date=1970-01-01/hour=01/0001-1a2b3c4d-pod-0.parquet'
+    >>> key("ads-ctr", "0001-1a2b3c4d", 3600, "pod", 50_000, 1).rsplit("/", 1)[1]
+    '0001-1a2b3c4d-pod-50000-1.parquet'
     """
     hour = f"{grid.instant(start):date=%Y-%m-%d/hour=%H}"
     suffix = f"-{part}" if part else ""

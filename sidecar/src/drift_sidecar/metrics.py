@@ -17,9 +17,17 @@ COUNTERS = {
     "late": "Records that came after their window had closed.",
     "rejected": "Requests refused.",
     "duplicates": "Batches delivered again and let go.",
-    "undelivered": "Events given up because the sink did not take them.",
+    "undelivered": "Events that the sink refused, or that a full outbox gave up.",
 }
-GAUGES = {"waiting": "Records that wait for the inference log."}
+GAUGES = {
+    "waiting": "Records that wait for the inference log.",
+    "outbox": "Events that wait for the sink.",
+    "spool_bytes": "Bytes that the spool takes.",
+}
+DROPPED = "driftloop_records_dropped_total"
+MISSING = "driftloop_records_missing"
+REASONS = ("spool_full", "unwritable")
+"""Why an acknowledged record is given up."""
 
 
 def text(status: Mapping[str, Any]) -> str:
@@ -38,4 +46,22 @@ def text(status: Mapping[str, Any]) -> str:
                 full = f"driftloop_sidecar_{name}" + ("_total" if kind == "counter" else "")
                 lines += [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
                 lines.append(f"{full}{labels} {status[name]}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _lost(status, labels)) + "\n"
+
+
+def _lost(status: Mapping[str, Any], labels: str) -> list[str]:
+    if "missing" not in status:
+        return []
+    lines = [
+        f"# HELP {DROPPED} Records acknowledged and then given up.",
+        f"# TYPE {DROPPED} counter",
+    ]
+    for reason in REASONS:
+        own = f'{labels[:-1]},reason="{reason}"}}'
+        lines.append(f"{DROPPED}{own} {status['dropped'].get(reason, 0)}")
+    return [
+        *lines,
+        f"# HELP {MISSING} Records that never arrived, told by gaps in their numbers.",
+        f"# TYPE {MISSING} gauge",
+        f"{MISSING}{labels} {status['missing']}",
+    ]

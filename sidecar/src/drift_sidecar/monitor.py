@@ -1,8 +1,9 @@
 """Monitor: takes batches into windows, closes windows, and tells of what they show.
 
-Order at a window's end: its records are written to the inference log, then it is scored,
-then its events go to the outbox. A store that fails leaves the window open for the next try,
-so no record is lost and no event precedes its evidence.
+A batch is in the spool before it is acknowledged. Order at a window's end: its end is noted, its
+records are written to the inference log, it is scored, its events go to the outbox on disk, that
+is noted. A store that fails leaves the window open for the next try, so no record is lost and no
+event precedes its evidence; a process killed in between takes up where the notes end.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import threading
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from drift_sidecar import events, grid, records
 from drift_sidecar.events import Origin
-from drift_sidecar.inference_log import InferenceLog
 from drift_sidecar.outbox import Outbox
 from drift_sidecar.reference import Reference
 from drift_sidecar.scoring import Scorer
-from drift_sidecar.seen import Seen
+from drift_sidecar.seen import Seen, digest
+from drift_sidecar.segment import Entry
 from drift_sidecar.settings import checked_name
+from drift_sidecar.spool import Spool
+from drift_sidecar.uploader import Uploader
 from drift_sidecar.window import Window
 from drift_sidecar.windows import Windows
 from driftloop_contracts.cloudevent import CloudEvent
@@ -28,10 +33,8 @@ from driftloop_contracts.inference import InferenceBatch
 
 log = logging.getLogger(__name__)
 
-PART_ROWS = 200_000
-"""Rows of one window that are written to the inference log before the window ends."""
-MAX_WAITING = 2_000_000
-"""Rows that may wait for the inference log; more are refused until some are written."""
+SEED = 20120401
+"""Of the sampling; with it each delivery's (source, id), so that a restart draws the same rows."""
 
 
 class Foreign(DriftloopError):
@@ -39,7 +42,7 @@ class Foreign(DriftloopError):
 
 
 class Busy(DriftloopError):
-    """No more rows fit until the inference log has taken some."""
+    """The spool's disk takes nothing at present."""
 
 
 @dataclass
@@ -63,23 +66,24 @@ class Monitor:
         self,
         reference: Reference,
         windows: Windows,
-        inference_log: InferenceLog,
+        spool: Spool,
+        uploader: Uploader,
         outbox: Outbox,
         pod: str = "",
     ) -> None:
         baseline = reference.baseline
-        self.loop, self.bundle = inference_log.loop, inference_log.bundle
-        self.counts, self.outbox = Counts(), outbox
+        self.loop, self.bundle = uploader.log.loop, uploader.log.bundle
+        self.counts, self.outbox, self.uploader = Counts(), outbox, uploader
         self._origin = Origin(self.loop, self.bundle, baseline.level, pod)
         self._kinds = baseline.kinds
         self._min_rows = baseline.min_rows
-        self._scorer, self._windows, self._log = Scorer(reference), windows, inference_log
+        self._scorer, self._windows, self._spool = Scorer(reference), windows, spool
         self._carried: Window | None = None
         self._seen = Seen()
-        self._waiting = 0
         self._intake, self._closing = threading.Lock(), threading.Lock()
         self.work = threading.Event()
         """Set when ``tend`` has something to do."""
+        self._recover()
 
     def take(self, source: str, event_id: str, batch: InferenceBatch) -> bool:
         """Put the batch's rows into their window; return False for a repeated delivery.
@@ -89,14 +93,14 @@ class Monitor:
         self._check_origin(batch)
         second = grid.seconds(batch.event_time)
         rows = records.from_batch(batch, self._kinds)
+        entry, key = Entry(source, event_id, rows), digest(source, event_id)
         with self._intake:
-            if self._waiting + len(batch) > MAX_WAITING:
-                raise Busy("Too many records wait to be written; send the batch again later.")
-            if not self._seen.add(source, event_id):
+            if self._seen.has(key):
                 self.counts.duplicates += 1
                 return False
             if len(batch):
-                self._add(rows, second, batch)
+                self._add(entry, key, second)
+            self._seen.remember(key)
             self.counts.batches += 1
         return True
 
@@ -108,32 +112,38 @@ class Monitor:
         with self._closing:
             with self._intake:
                 over = self._windows.close(until)
+                try:
+                    self._spool.seal(self._windows.closed_until)
+                    self._spool.close(self._windows.closed_until)
+                except OSError:
+                    self._windows.reopen(over)
+                    raise
             told: list[CloudEvent] = []
             try:
                 while over:
-                    self._write(over[0])
-                    told += self._end(over.pop(0))
+                    self.uploader.upload(over[0].end)
+                    told += self._end(over[0])
+                    over.pop(0)
             finally:
                 with self._intake:
                     self._windows.reopen(over)
             return told
 
     def tend(self) -> None:
-        """Write the records of large windows; close those that the data say are over."""
+        """Seal what is old enough; close the windows that are over, by the data or by a notice."""
         self.work.clear()
-        with self._closing:
-            with self._intake:
-                large = [w for w in self._windows.open() if w.waiting >= PART_ROWS]
-                until = self._windows.overdue()
-            for window in large:
-                self._write(window)
-        self.close(until)
+        self._spool.seal_aged()
+        with self._intake:
+            until = max(self._windows.overdue(), self._windows.closed_until)
+            is_due = self._windows.due(until)
+        if is_due and not self.uploader.is_failing:
+            self.close(until)
 
     def finish(self) -> None:
         """Write what waits for the inference log; windows that are not over stay unscored."""
         with self._closing:
-            for window in self._windows.open():
-                self._write(window)
+            self._spool.seal()
+            self.uploader.upload()
         self.outbox.drain(timeout=10)
 
     def reject(self) -> None:
@@ -144,9 +154,9 @@ class Monitor:
     def status(self) -> dict[str, Any]:
         """Return the counts with the loop, the bundle and what did not reach the sink."""
         with self._intake:
-            told = asdict(self.counts) | {"waiting": self._waiting}
-        own = {"loop": self.loop, "bundle": self.bundle, "undelivered": self.outbox.undelivered}
-        return own | told
+            told = asdict(self.counts)
+        own = {"loop": self.loop, "bundle": self.bundle}
+        return own | told | self._spool.status() | self.outbox.status()
 
     def _check_origin(self, batch: InferenceBatch) -> None:
         if (batch.loop, batch.bundle_version) != (self.loop, self.bundle):
@@ -156,43 +166,58 @@ class Monitor:
             )
         checked_name(batch.pod_uid, "pod_uid", "an inference batch")
 
-    def _add(self, rows: Any, second: int, batch: InferenceBatch) -> None:
-        counts = self.counts
-        if second < self._windows.closed_until:
-            counts.late += len(batch)
-        window = self._windows.add(rows, second)
-        counts.rows += len(batch)
-        counts.last_seq = max(counts.last_seq, batch.first_seq + len(batch) - 1)
-        self._waiting += len(batch)
-        if window.waiting >= PART_ROWS or self._windows.due(self._windows.overdue()):
+    def _recover(self) -> None:
+        """Rebuild what an earlier process knew from what it left in the spool."""
+        for key in self._spool.deliveries():
+            self._seen.remember(key)
+        state = self._spool.state
+        self._windows.closed_until = state.closed_until
+        for segment, entry in self._spool.recover():
+            key = digest(entry.source, entry.event_id)
+            self._seen.remember(key)
+            if segment.start >= state.scored_until:
+                second = int(entry.rows["event_time"][0].as_py().timestamp())
+                self._windows.put(segment.start, entry.rows, second, _rng(key))
+        if self._windows.due(state.closed_until):
             self.work.set()
 
-    def _write(self, window: Window) -> None:
-        """Write what the window's part of the inference log lacks, or keep it and raise."""
-        with self._intake:
-            rows, batches = window.waiting, window.hand_over()
+    def _add(self, entry: Entry, key: bytes, second: int) -> None:
+        counts, rows = self.counts, entry.rows.num_rows
+        start = self._windows.start_of(second)
         try:
-            self._log.write(window.start, window.parts, batches)
-        except BaseException:
-            with self._intake:
-                window.take_back(batches)
-            raise
-        with self._intake:
-            window.parts += 1
-            self._waiting -= rows
+            self._spool.append(start, entry)
+        except OSError as error:
+            raise Busy("The spool's disk takes nothing; send the batch again later.") from error
+        if second < self._windows.closed_until:
+            counts.late += rows
+        self._windows.put(start, entry.rows, second, _rng(key))
+        counts.rows += rows
+        counts.last_seq = max(counts.last_seq, entry.seqs[1])
+        if self._windows.due(self._windows.overdue()):
+            self.work.set()
 
     def _end(self, window: Window) -> list[CloudEvent]:
         """Score a window whose records are written, or carry it into the next one."""
         if self._carried is not None:
             window.absorb(self._carried)
-        self._carried = window if window.n < self._min_rows else None
+            self._carried = None
+        told = [] if window.n < self._min_rows else self._score(window)
+        if window.n < self._min_rows:
+            self._carried = window
+        self._spool.score(self._carried.start if self._carried else window.end)
+        return told
+
+    def _score(self, window: Window) -> list[CloudEvent]:
         sample = window.sample.table()
-        if self._carried is not None or sample is None:
-            return []
+        assert sample is not None
         told = events.of_window(window, self._scorer.score(sample), self._origin)
+        for event in told:
+            self.outbox.put(event)
         with self._intake:
             self.counts.windows += 1
             self.counts.events += len(told)
-        for event in told:
-            self.outbox.put(event)
         return told
+
+
+def _rng(key: bytes) -> np.random.Generator:
+    return np.random.default_rng([SEED, int.from_bytes(key)])

@@ -11,18 +11,19 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import uvicorn
 
-from drift_sidecar import reference
+from drift_sidecar import reference, spool_folder
 from drift_sidecar.app import create_app
 from drift_sidecar.inference_log import InferenceLog
 from drift_sidecar.monitor import Monitor
 from drift_sidecar.outbox import Outbox
 from drift_sidecar.settings import Settings
+from drift_sidecar.spool import Spool
+from drift_sidecar.uploader import Uploader
 from drift_sidecar.windows import Windows
 from driftloop_contracts.errors import InvalidInput, StoreUnavailable
 from driftloop_contracts.object_store import open_store
@@ -31,10 +32,8 @@ log = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 20_000
 """Most rows of one window that are scored; the inference log keeps every row."""
-SEED = 20120401
-"""Of the sampling, so that a replay draws the same rows."""
-RETRY = 2.0
-"""Seconds between tries to close a window while the store fails."""
+TICK = 1.0
+"""Longest time, in seconds, between two looks at what is to be done."""
 MAX_REQUESTS = 64
 """Requests answered at once; more get 503, so that bodies in memory stay bounded."""
 
@@ -69,10 +68,14 @@ def create_monitor(settings: Settings) -> Monitor:
     baseline = found.baseline
     names = [feature.name for feature in baseline.features]
     size = max(SAMPLE_ROWS, baseline.min_rows)
-    windows = Windows(baseline.window_seconds, names, size, np.random.default_rng(SEED))
-    inference_log = InferenceLog(store, settings.loop, settings.bundle)
-    outbox = Outbox(settings.sink, token_file=settings.token_file)
-    return Monitor(found, windows, inference_log, outbox, settings.pod)
+    windows = Windows(baseline.window_seconds, names, size)
+    folder = spool_folder.hold(settings)
+    spool = Spool(folder / settings.loop / settings.bundle, settings.spool_bytes)
+    uploader = Uploader(spool, InferenceLog(store, settings.loop, settings.bundle))
+    outbox = Outbox(settings.sink, folder / ".outbox", token_file=settings.token_file)
+    for left in spool_folder.left(folder, settings, store):
+        start(left.run)
+    return Monitor(found, windows, spool, uploader, outbox, settings.pod)
 
 
 def serve(settings: Settings) -> None:
@@ -91,8 +94,9 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)
     if settings.supervised:
-        _start(_await_end_of_input, server)
-    _start(_tend, monitor)
+        start(_await_end_of_input, server)
+    start(monitor.uploader.run)
+    start(_tend, monitor)
     server.run(sockets=[listener])
     monitor.finish()
 
@@ -126,8 +130,9 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _start(work: object, argument: object) -> None:
-    threading.Thread(target=work, args=(argument,), daemon=True).start()  # type: ignore[arg-type]
+def start(work: Callable[..., object], *arguments: object) -> None:
+    """Run ``work`` beside everything else; it does not hold up the process's end."""
+    threading.Thread(target=work, args=arguments, daemon=True).start()
 
 
 def _await_end_of_input(server: Server) -> None:
@@ -139,13 +144,11 @@ def _await_end_of_input(server: Server) -> None:
 
 def _tend(monitor: Monitor) -> None:
     """Do the monitor's work as it comes up; what a failing store leaves is tried again."""
-    pause = threading.Event()
-    while monitor.work.wait():
+    while True:
+        monitor.work.wait(TICK)
         try:
             monitor.tend()
         except StoreUnavailable as error:
             log.warning("%s Trying again.", error)
-            monitor.work.set()
-            pause.wait(RETRY)
         except Exception:  # the thread must outlive any one window; its records are written
             log.exception("A window could not be scored.")

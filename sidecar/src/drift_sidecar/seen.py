@@ -23,16 +23,25 @@ class Seen:
         >>> seen.add("/s", "1"), seen.add("/s", "1")
         (True, False)
         """
-        digest = _digest(source, event_id)
-        if digest in self._digests:
+        key = digest(source, event_id)
+        if key in self._digests:
             return False
-        self._digests[digest] = None
-        if len(self._digests) > self.size:
-            self._digests.popitem(last=False)
+        self.remember(key)
         return True
 
+    def has(self, key: bytes) -> bool:
+        """Return whether the event with this digest was taken."""
+        return key in self._digests
 
-def _digest(source: str, event_id: str) -> bytes:
+    def remember(self, key: bytes) -> None:
+        """Remember the event with this digest, and forget the oldest beyond the size."""
+        self._digests[key] = None
+        if len(self._digests) > self.size:
+            self._digests.popitem(last=False)
+
+
+def digest(source: str, event_id: str) -> bytes:
+    """Return what stands for an event's (source, id), in 16 bytes."""
     # A lone surrogate is legal in JSON and has no UTF-8 form.
     text = f"{len(source)} {source}{event_id}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16).digest()

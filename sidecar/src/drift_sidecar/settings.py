@@ -11,6 +11,7 @@ from driftloop_contracts.errors import InvalidInput
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What may stand in an object's key: loop names, bundle versions, pod uids."""
+SIZE = re.compile(r"([0-9]{1,9}) ?([KMG])iB")
 WHERE = "the environment"
 
 
@@ -23,7 +24,8 @@ class Settings:
     ``port``: 0 takes any free one; ``scratch``: folder for the bundle (empty: a temporary
     one); ``supervised``: end when standard input ends; ``token_file``: holds the bearer token
     for the sink (empty: none is sent); ``pod``: named in the events' source, where several
-    sidecars watch one loop.
+    sidecars watch one loop; ``spool``: folder of what waits (empty: in the scratch folder, or
+    a temporary one), of at most ``spool_bytes``.
     """
 
     store: str
@@ -36,6 +38,8 @@ class Settings:
     supervised: bool = False
     token_file: str = ""
     pod: str = ""
+    spool: str = ""
+    spool_bytes: int = 1 << 30
 
     def watching(self, version: str) -> Settings:
         """Return these settings with the bundle's version; raise InvalidInput for a bad one."""
@@ -71,7 +75,22 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         supervised=environ.get("DRIFTLOOP_SUPERVISED", "") == "1",
         token_file=environ.get("DRIFTLOOP_TOKEN_FILE", ""),
         pod=checked_name(pod, "POD_UID") if pod else "",
+        spool=environ.get("DRIFTLOOP_SPOOL", ""),
+        spool_bytes=size(environ.get("DRIFTLOOP_SPOOL_BYTES") or "1GiB"),
     )
+
+
+def size(text: str) -> int:
+    """Return a size in bytes; it carries its unit.
+
+    >>> size("512MiB")
+    536870912
+    """
+    found = SIZE.fullmatch(text)
+    if not found or int(found[1]) < 1:
+        allowed = "a whole number of KiB, MiB or GiB, such as 512MiB"
+        raise InvalidInput("DRIFTLOOP_SPOOL_BYTES", WHERE, allowed, text)
+    return int(found[1]) << {"K": 10, "M": 20, "G": 30}[found[2]]
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Window: the rows of one stretch of event time, before they are scored and written."""
+"""Window: the rows of one stretch of event time, before they are scored."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ class Window:
     """Rows with ``start`` <= event time < ``end``, in seconds since the epoch.
 
     ``n``, ``weight`` and ``mean_prediction`` count every row; ``sample`` holds the monitored
-    features of at most so many; ``records`` are the ``waiting`` rows that the inference log
-    still lacks, ``parts`` how many files it has.
+    features of at most so many. The rows themselves are in the spool.
     """
 
     def __init__(self, start: int, end: int, sample: Sample) -> None:
         self.start, self.end, self.sample = start, end, sample
         self.n, self.weight, self._predicted, self._weighed = 0, 0.0, 0.0, 0.0
-        self.records: list[pa.RecordBatch] = []
-        self.waiting, self.parts = 0, 0
 
     @property
     def mean_prediction(self) -> float | None:
@@ -31,20 +28,8 @@ class Window:
         mean = self._predicted / self._weighed if self._weighed > 0 else math.nan
         return mean if math.isfinite(mean) else None
 
-    def hand_over(self) -> list[pa.RecordBatch]:
-        """Return the records the inference log lacks; they are the caller's to write."""
-        records, self.records, self.waiting = self.records, [], 0
-        return records
-
-    def take_back(self, records: list[pa.RecordBatch]) -> None:
-        """Keep records that could not be written."""
-        self.records = records + self.records
-        self.waiting += sum(batch.num_rows for batch in records)
-
     def add(self, records: pa.RecordBatch, features: list[str], rng: np.random.Generator) -> None:
         """Take the rows of one batch."""
-        self.records.append(records)
-        self.waiting += records.num_rows
         self.sample.add(records.select(features), rng)
         weights, predictions = _floats(records["weight"]), _floats(records["prediction"])
         present = ~np.isnan(predictions)

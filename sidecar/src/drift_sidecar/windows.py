@@ -13,22 +13,29 @@ from drift_sidecar.window import Window
 class Windows:
     """Open windows of ``length`` seconds; not safe to share between threads."""
 
-    def __init__(
-        self, length: int, features: list[str], sample_size: int, rng: np.random.Generator
-    ) -> None:
-        self.length, self.features, self.sample_size, self.rng = length, features, sample_size, rng
+    def __init__(self, length: int, features: list[str], sample_size: int) -> None:
+        self.length, self.features, self.sample_size = length, features, sample_size
         self.closed_until, self.newest = 0, 0
         self._open: dict[int, Window] = {}
 
-    def add(self, records: pa.RecordBatch, second: int) -> Window:
-        """Put rows of one event time into their window and return it.
+    def start_of(self, second: int) -> int:
+        """Return the start of the window that takes rows of ``second`` now.
 
         Rows of a closed cell go into the first one that is still open.
         """
-        start = max(grid.floor(second, self.length), self.closed_until)
+        return max(grid.floor(second, self.length), self.closed_until)
+
+    def add(self, records: pa.RecordBatch, second: int, rng: np.random.Generator) -> Window:
+        """Put rows of one event time into their window and return it."""
+        return self.put(self.start_of(second), records, second, rng)
+
+    def put(
+        self, start: int, records: pa.RecordBatch, second: int, rng: np.random.Generator
+    ) -> Window:
+        """Put rows of one event time into the window at ``start`` and return it."""
         if start not in self._open:
             self._open[start] = Window(start, start + self.length, Sample(self.sample_size))
-        self._open[start].add(records, self.features, self.rng)
+        self._open[start].add(records, self.features, rng)
         self.newest = max(self.newest, second)
         return self._open[start]
 

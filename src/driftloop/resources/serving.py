@@ -28,6 +28,8 @@ AUTHORITIES = "/var/run/authorities"
 PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
 PREDICTOR_LINGERS, SIDECAR_LINGERS = 5, 25
 """Seconds that each container goes on after its pod was told to end."""
+SPOOL_MIB = 768
+"""Size to which a sidecar's spool may grow while the object store is away."""
 DRAIN_SECONDS = 60
 """Time a pod has to finish what is in flight and to write its last records."""
 
@@ -140,6 +142,8 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_SINK": platform.sink,
         "DRIFTLOOP_SCRATCH": "/scratch/sidecar",
         "DRIFTLOOP_TOKEN_FILE": "/var/run/driftloop/token",
+        "DRIFTLOOP_SPOOL": "/spool",
+        "DRIFTLOOP_SPOOL_BYTES": f"{SPOOL_MIB}MiB",
     }
     image = platform.sidecar_image
     container = _container("drift-sidecar", image, "drift_sidecar", environ, platform)
@@ -153,6 +157,7 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
         "volumeMounts": [
             *container["volumeMounts"],
             {"name": "token", "mountPath": "/var/run/driftloop", "readOnly": True},
+            {"name": "spool", "mountPath": "/spool"},
         ],
     }
 
@@ -162,6 +167,9 @@ def _volumes(platform: Platform) -> list[Manifest]:
     token = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
     volumes: list[Manifest] = [
         {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}},
+        # Beyond its limit a volume ends the pod, so the spool keeps well below: beside its
+        # segments lie events, digests and a checkpoint.
+        {"name": "spool", "emptyDir": {"sizeLimit": f"{SPOOL_MIB + 256}Mi"}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
     ]
     if platform.authorities:

@@ -90,3 +90,18 @@ def test_who_is_trusted_over_tls_is_a_config_map_of_the_namespace(ads: LearningL
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert environ(container)["SSL_CERT_FILE"] == f"{mounts['authorities']}/ca.crt"
     assert "SSL_CERT_FILE" not in environ(containers(ads)["drift-sidecar"])
+
+
+def test_only_the_sidecar_has_the_spool_and_its_volume_is_the_larger(ads: LearningLoop) -> None:
+    predictor = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+    (volume,) = [v["emptyDir"] for v in predictor["volumes"] if v["name"] == "spool"]
+    told = environ(containers(ads)["drift-sidecar"])
+    mounts = {
+        name: {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        for name, container in containers(ads).items()
+    }
+    assert mounts["drift-sidecar"]["spool"] == told["DRIFTLOOP_SPOOL"]
+    assert "spool" not in mounts["kserve-container"]
+    assert int(volume["sizeLimit"].removesuffix("Mi")) > int(
+        told["DRIFTLOOP_SPOOL_BYTES"].removesuffix("MiB")
+    )

@@ -1,0 +1,124 @@
+"""Segment: a file of framed batches, the micro-batch that becomes one object of the inference log.
+
+A frame is its payload's length and CRC-32 (two little-endian unsigned 32-bit numbers) and the
+payload: the length of a JSON header, the header, and the rows as an Arrow IPC stream. A file's
+name holds all else: ``<number>-<start of the window>.<state>``.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+OPEN, SEALED, LOGGED = "open", "sealed", "logged"
+"""Still written to; never changed again; in the inference log as well."""
+FRAME, HEADER = struct.Struct("<II"), struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One accepted batch: the delivery's (source, id) and its rows, of one pod and instant."""
+
+    source: str
+    event_id: str
+    rows: pa.RecordBatch
+
+    @property
+    def pod_uid(self) -> str:
+        """Return the pod that served the rows."""
+        return str(self.rows["pod_uid"][0].as_py())
+
+    @property
+    def seqs(self) -> tuple[int, int]:
+        """Return the first and the last sequence number."""
+        return self.rows["seq"][0].as_py(), self.rows["seq"][-1].as_py()
+
+
+@dataclass
+class Segment:
+    """What is known of one file without reading it; ``busy``: it is being uploaded."""
+
+    folder: Path
+    number: int
+    start: int
+    state: str = OPEN
+    rows: int = 0
+    size: int = 0
+    opened: float = 0.0
+    busy: bool = False
+    digests: list[bytes] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """Return where the file lies in its present state."""
+        return self.folder / f"{self.number:012d}-{self.start}.{self.state}"
+
+    def become(self, state: str) -> None:
+        """Rename the file to its next state."""
+        before, self.state = self.path, state
+        before.rename(self.path)
+
+    def append(self, frame: bytes) -> None:
+        """Write one frame at the end, whole or not at all; raise OSError."""
+        with self.path.open("ab", buffering=0) as file:
+            if file.tell() != self.size:  # what an earlier failure left behind
+                file.truncate(self.size)
+            try:
+                written = file.write(frame)
+                if written != len(frame):
+                    raise OSError("The disk took a part of the frame only.")
+            except OSError:
+                file.truncate(self.size)
+                raise
+        self.size += len(frame)
+
+
+def of_path(path: Path) -> Segment:
+    """Return the segment that a file's name describes; raise ValueError for another file."""
+    number, _, start = path.stem.partition("-")
+    state = path.suffix[1:]
+    if state not in (OPEN, SEALED, LOGGED):
+        raise ValueError(f"{path.name} is no segment.")
+    return Segment(path.parent, int(number), int(start), state, size=path.stat().st_size)
+
+
+def frame(entry: Entry) -> bytes:
+    """Return the entry as it lies in a file."""
+    header = json.dumps({"source": entry.source, "id": entry.event_id}).encode()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, entry.rows.schema) as writer:
+        writer.write_batch(entry.rows)
+    payload: bytes = HEADER.pack(len(header)) + header + sink.getvalue().to_pybytes()
+    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def payloads(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the whole frames, each with the offset of its end, up to the first torn one."""
+    end = 0
+    with path.open("rb") as file:
+        while len(head := file.read(FRAME.size)) == FRAME.size:
+            length, checksum = FRAME.unpack(head)
+            payload = file.read(length)
+            if len(payload) < length or zlib.crc32(payload) != checksum:
+                return
+            end += FRAME.size + length
+            yield end, payload
+
+
+def entry(payload: bytes) -> Entry:
+    """Return the entry of a frame whose checksum holds."""
+    (length,) = HEADER.unpack_from(payload)
+    header = json.loads(payload[HEADER.size : HEADER.size + length])
+    with pa.ipc.open_stream(pa.py_buffer(payload)[HEADER.size + length :]) as reader:
+        return Entry(header["source"], header["id"], reader.read_next_batch())
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Yield what a file holds, in the order it came."""
+    return (entry(payload) for _, payload in payloads(path))
