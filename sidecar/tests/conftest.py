@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftloop_contracts import event_types, times
+from driftloop_contracts import event_types, inference_arrow, times
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.bundle import BASELINE, MANIFEST, MODEL, REFERENCE, Manifest, digest
 from driftloop_contracts.cloudevent import CloudEvent
@@ -71,6 +71,43 @@ def batch_event(
     )
 
 
+def stream_arrays(
+    rows: int, hours: list[float], seq: int = 0, shift: float = 0.0
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return an inference event's Arrow columns and groups, ``rows`` rows at each hour."""
+    n = rows * len(hours)
+    drawn = draw(n, seed=seq + 1, shift=shift)
+    instants = [at(hour) for hour in hours for _ in range(rows)]
+    columns = {
+        "loop": pa.repeat(LOOP, n),
+        "bundle_version": pa.repeat(VERSION, n),
+        "pod_uid": pa.repeat("pod-1", n),
+        "seq": pa.array(range(seq, seq + n), pa.int64()),
+        "event_time": pa.array(instants, pa.timestamp("us", "UTC")),
+        "prediction_id": pa.array(
+            [prediction_id("request", seq + i) for i in range(n)], pa.string()
+        ),
+        "prediction": pa.repeat(0.25, n),
+        "weight": pa.repeat(1.0, n),
+        "latency_ms": pa.repeat(1.5, n),
+    }
+    groups = {
+        "entity_keys": {"ad_id": pa.array(range(n), pa.int64())},
+        "features": {
+            "relevance": pa.array(drawn["relevance"], pa.float64()),
+            "device": pa.array(drawn["device"], pa.string()),
+        },
+        "feature_times": {"stats": pa.array([0] * n, pa.timestamp("us", "UTC"))},
+    }
+    return columns, groups
+
+
+def stream_headers(seq: int = 0) -> dict[str, str]:
+    """Return the headers of an inference event whose body is an Arrow stream."""
+    event = CloudEvent(f"batch-{seq}", "/predictor/pod-1", event_types.INFERENCE, at(0), {})
+    return event.to_headers(inference_arrow.CONTENT_TYPE)
+
+
 def watermark_event(hour: float) -> CloudEvent:
     """Return the event that says no record older than ``hour`` will follow."""
     data = {"event_time": times.to_text(at(hour))}
@@ -99,6 +136,7 @@ class Contract:
     at, draw = staticmethod(at), staticmethod(draw)
     batch, watermark = staticmethod(batch_event), staticmethod(watermark_event)
     put_bundle = staticmethod(put_bundle)
+    arrays, headers = staticmethod(stream_arrays), staticmethod(stream_headers)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 import pytest
 import urllib3
 
+from drift_sidecar import manners
 from driftloop_contracts import event_types
 from driftloop_contracts.object_store import FileStore
 
@@ -81,6 +82,13 @@ def test_a_standby_takes_its_bundle_from_input_and_sigterm_ends_it(start, store,
     child.send_signal(signal.SIGTERM)
     assert child.wait(timeout=20) == 0
     assert len(store.list("inference/")) == 1
+
+
+def test_the_predictor_beside_it_goes_first(start):
+    child = start()
+    port_of(child)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == min(19, own + manners.NICE)
 
 
 def test_a_standby_whose_parent_is_gone_ends(start):

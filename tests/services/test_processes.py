@@ -17,15 +17,19 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pyarrow as pa
 import pytest
 from instances import ROW
 
 from driftloop.laptop.children import Child
-from driftloop_contracts import event_types
+from driftloop_contracts import event_types, inference_arrow
 from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.object_store import FileStore
 
 pytestmark = pytest.mark.slow
+
+DRAIN_SECONDS = 15
+"""What a predictor gives its last records (server.py)."""
 
 
 @contextmanager
@@ -125,20 +129,26 @@ def test_records_reach_the_sidecar_as_cloudevents(start: Callable[..., Child]) -
             f"{predictor}/v1/models/ads-ctr:predict", json={"instances": [ROW, ROW]}
         ).raise_for_status()
         _until(lambda: status(predictor)["sent_rows"] == 2)
+    told = httpx.get(f"{predictor}/metrics").text
+    assert "\ndriftloop_records_total 2.0" in told
+    assert '\ndriftloop_records_dropped_total{reason="full"} 0.0' in told
     (received,) = seen
     headers = {name.lower(): value for name, value in received["headers"].items()}
-    data = json.loads(received["body"])
+    first, second = pa.ipc.open_stream(received["body"]).read_all().to_pylist()
     assert headers["ce-type"] == event_types.INFERENCE
-    assert data["features"]["relevance"] == [0.5, 0.5]
-    assert len(data["prediction_ids"]) == 2
-    assert data["first_seq"] == 0
+    assert headers["content-type"] == inference_arrow.CONTENT_TYPE
+    assert first["features"]["relevance"] == second["features"]["relevance"] == 0.5
+    assert first["entity_keys"] == {"query_id": 1000, "ad_id": 100}
+    assert first["prediction_id"] != second["prediction_id"]
+    assert (first["seq"], second["seq"]) == (0, 1)
 
 
 def test_a_sidecar_that_never_answers_slows_no_prediction(start: Callable[..., Child]) -> None:
-    """Its queue fills, batches are dropped and counted, and every caller is answered at once."""
+    """Records wait for it, every caller is answered at once, and the predictor ends in time."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        predictor = start(sidecar=url).wait_ready(120)
+        child = start(sidecar=url)
+        predictor = child.wait_ready(120)
         with httpx.Client() as client:
             slowest = 0.0
             for _ in range(300):
@@ -147,9 +157,13 @@ def test_a_sidecar_that_never_answers_slows_no_prediction(start: Callable[..., C
                 client.post(address, json={"instances": [ROW]}).raise_for_status()
                 slowest = max(slowest, time.monotonic() - began)
         counts = status(predictor)
+        began = time.monotonic()
+        child.process.terminate()
+        child.process.wait(timeout=30)
     assert counts["rows"] == 300
-    assert counts["dropped_rows"] > 0
+    assert counts["sent_rows"] == 0
     assert slowest < 1.0
+    assert time.monotonic() - began < DRAIN_SECONDS + 5
 
 
 def test_a_flipped_byte_is_not_served(world, start: Callable[..., Child], tmp_path: Path) -> None:

@@ -51,11 +51,15 @@ class CloudEvent:
 
     def to_http(self) -> tuple[dict[str, str], bytes]:
         """Return headers and body of the event in binary mode."""
+        body = json.dumps(self.data, allow_nan=False, separators=(",", ":")).encode()
+        return self.to_headers("application/json"), body
+
+    def to_headers(self, content_type: str) -> dict[str, str]:
+        """Return the headers of the event in binary mode, whatever its body is."""
         event = self.to_dict()
-        body = json.dumps(event.pop("data"), allow_nan=False, separators=(",", ":")).encode()
-        content_type = event.pop("datacontenttype")
+        del event["data"], event["datacontenttype"]
         headers = {f"ce-{name}": quote(str(value), safe=":/.-_@") for name, value in event.items()}
-        return headers | {"content-type": content_type}, body
+        return headers | {"content-type": content_type}
 
 
 def from_dict(event: object) -> CloudEvent:
@@ -67,35 +71,59 @@ def from_dict(event: object) -> CloudEvent:
     """
     if not isinstance(event, Mapping):
         raise InvalidInput("the body", "a CloudEvent", "a JSON object", event)
+    time = checked_attributes(event)
+    data = event.get("data", {})
+    if not isinstance(data, Mapping):
+        raise InvalidInput("data", "a CloudEvent", "a JSON object", data)
+    subject = event.get("subject")
+    return CloudEvent(event["id"], event["source"], event["type"], time, data, subject)
+
+
+def checked_attributes(event: Mapping[str, Any]) -> datetime:
+    """Return the event's time; raise InvalidInput for an attribute that is wrong or absent."""
     if event.get("specversion") != "1.0":
         raise InvalidInput("specversion", "a CloudEvent", "'1.0'", event.get("specversion"))
     for name in ("id", "source", "type"):
         if not _is_text(event.get(name)) or not event[name]:
             raise InvalidInput(name, "a CloudEvent", "a non-empty string", event.get(name))
-    data = event.get("data", {})
-    if not isinstance(data, Mapping):
-        raise InvalidInput("data", "a CloudEvent", "a JSON object", data)
-    time = times.from_text(event.get("time"), "time", "a CloudEvent")
     subject = event.get("subject")
     if subject is not None and not _is_text(subject):
         raise InvalidInput("subject", "a CloudEvent", "a string", subject)
-    return CloudEvent(event["id"], event["source"], event["type"], time, data, subject)
+    return times.from_text(event.get("time"), "time", "a CloudEvent")
 
 
 def from_http(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     """Return the event of an HTTP request, in either mode; header names are lower case."""
-    content_type = headers.get("content-type", "").split(";")[0].strip().lower()
-    content = _json(body)
-    if content_type == STRUCTURED:
+    kind = content_type(headers)
+    content = parsed(body)
+    if kind == STRUCTURED:
         return from_dict(content)
-    if content_type != "application/json":
+    if kind != "application/json":
         allowed = f"'application/json' or '{STRUCTURED}'"
-        raise InvalidInput("content-type", "a CloudEvent", allowed, content_type)
-    attributes = {k[3:]: unquote(v) for k, v in headers.items() if k.startswith("ce-")}
-    return from_dict(attributes | {"data": content})
+        raise InvalidInput("content-type", "a CloudEvent", allowed, kind)
+    return from_dict(header_attributes(headers) | {"data": content})
 
 
-def _json(body: bytes) -> object:
+def content_type(headers: Mapping[str, str]) -> str:
+    """Return the media type that the headers name, without its parameters.
+
+    >>> content_type({"content-type": "Application/JSON; charset=utf-8"})
+    'application/json'
+    """
+    return headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def header_attributes(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the attributes that an event in binary mode has in its headers.
+
+    >>> header_attributes({"ce-id": "a%20b", "host": "x"})
+    {'id': 'a b'}
+    """
+    return {k[3:]: unquote(v) for k, v in headers.items() if k.startswith("ce-")}
+
+
+def parsed(body: bytes) -> object:
+    """Return the JSON value in ``body``; raise InvalidInput for what is none, NaN included."""
     try:
         return json.loads(body, parse_constant=_refuse)
     except (UnicodeDecodeError, RecursionError, ValueError):

@@ -16,7 +16,8 @@ from driftloop_contracts.errors import InvalidInput
 
 MAX_ROWS = 100_000
 """Most rows one batch may carry; more is refused, so memory stays bounded."""
-
+MAX_WEIGHT = 1e12
+"""Largest sampling weight of one row; sums of them stay finite."""
 
 LOOKED_UP = "__event_timestamp"
 """How the log's column ends that has the event time of what was looked up in a feature view."""

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 
+from drift_sidecar import manners
 from drift_sidecar import settings as configuration
 from driftloop_contracts.errors import BundleRefused, DriftloopError, InvalidInput
 
@@ -26,6 +27,7 @@ def main() -> int:
 
 def _run() -> int:
     settings = configuration.from_env(os.environ)
+    manners.keep()
     # After the settings: a wrong one is said at once, not after seconds of imports.
     from drift_sidecar import process
 

@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from drift_sidecar import grid, metrics
+from drift_sidecar import grid, metrics, record_stream
 from drift_sidecar.monitor import Busy, Foreign, Monitor
-from driftloop_contracts import cloudevent, event_types, inference, times
+from driftloop_contracts import cloudevent, event_types, inference, inference_arrow, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavailable
 
@@ -83,6 +83,8 @@ async def _body(request: Request) -> bytes:
 
 
 def _answer(monitor: Monitor, headers: Headers, body: bytes) -> Response:
+    if cloudevent.content_type(headers) == inference_arrow.CONTENT_TYPE:
+        return _take_stream(monitor, headers, body)
     event = cloudevent.from_http(headers, body)
     if event.type == event_types.INFERENCE:
         is_new = monitor.take(event.source, event.id, _batch(event))
@@ -91,6 +93,14 @@ def _answer(monitor: Monitor, headers: Headers, body: bytes) -> Response:
         return JSONResponse(_close(monitor, event))
     allowed = f"'{event_types.INFERENCE}' or '{event_types.WATERMARK}'"
     raise InvalidInput("type", "an event for the sidecar", allowed, event.type)
+
+
+def _take_stream(monitor: Monitor, headers: Headers, body: bytes) -> Response:
+    event = cloudevent.from_dict(cloudevent.header_attributes(headers))
+    if event.type != event_types.INFERENCE:
+        raise InvalidInput("type", record_stream.WHERE, f"'{event_types.INFERENCE}'", event.type)
+    is_new = monitor.take_stream(event.source, event.id, body)
+    return JSONResponse({"duplicate": not is_new}, status_code=202)
 
 
 def _batch(event: CloudEvent) -> inference.InferenceBatch:

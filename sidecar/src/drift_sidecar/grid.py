@@ -5,6 +5,7 @@ Instants are whole seconds since the epoch here, so that cells of any length lie
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from driftloop_contracts import times
@@ -12,6 +13,7 @@ from driftloop_contracts.errors import InvalidInput
 
 LAST_YEAR = 2999
 """Later event times are taken for nonsense: one of them would close every window."""
+END = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp())
 
 
 def seconds(instant: datetime) -> int:
@@ -20,10 +22,15 @@ def seconds(instant: datetime) -> int:
     >>> seconds(datetime(1970, 1, 2, tzinfo=UTC))
     86400
     """
-    if not 1970 <= instant.year <= LAST_YEAR:
+    return check(math.floor(instant.timestamp()))
+
+
+def check(second: int) -> int:
+    """Return ``second`` when the grid has it; raise InvalidInput otherwise."""
+    if not 0 <= second < END:
         allowed = f"between the years 1970 and {LAST_YEAR}"
-        raise InvalidInput("event_time", "an event", allowed, instant.isoformat())
-    return int(instant.timestamp())
+        raise InvalidInput("event_time", "an event", allowed, f"{second} s since 1970")
+    return second
 
 
 def floor(second: int, length: int) -> int:

@@ -75,6 +75,11 @@ class Losses:
             silent = next(iter(self._pods))
             self._settled += self._pods.pop(silent).missing
 
+    def take(self, pod_uid: str, runs: Sequence[tuple[int, int]]) -> None:
+        """Take several runs of acknowledged rows of a pod."""
+        for first, last in runs:
+            self.add(pod_uid, first, last)
+
     @property
     def missing(self) -> int:
         """Return how many rows were lost before they were acknowledged, in all pods."""

@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from drift_sidecar import events, grid, records
+from drift_sidecar import events, grid, record_stream, records
 from drift_sidecar.events import Origin
 from drift_sidecar.outbox import Outbox
+from drift_sidecar.record_stream import RecordStream
 from drift_sidecar.reference import Reference
 from drift_sidecar.scoring import Scorer
 from drift_sidecar.seen import Seen, digest
@@ -75,7 +77,7 @@ class Monitor:
         self.loop, self.bundle = uploader.log.loop, uploader.log.bundle
         self.counts, self.outbox, self.uploader = Counts(), outbox, uploader
         self._origin = Origin(self.loop, self.bundle, baseline.level, pod)
-        self._kinds = baseline.kinds
+        self.kinds = baseline.kinds
         self._min_rows = baseline.min_rows
         self._scorer, self._windows, self._spool = Scorer(reference), windows, spool
         self._carried: Window | None = None
@@ -92,15 +94,37 @@ class Monitor:
         """
         self._check_origin(batch)
         second = grid.seconds(batch.event_time)
-        rows = records.from_batch(batch, self._kinds)
-        entry, key = Entry(source, event_id, rows), digest(source, event_id)
+        rows = records.from_batch(batch, self.kinds)
+        return self.take_records(source, event_id, [(rows, second)] if len(batch) else [])
+
+    def take_stream(self, source: str, event_id: str, body: bytes) -> bool:
+        """Put each row of an Arrow stream into its window, as ``take`` does a batch's."""
+        found = record_stream.read(body, self.kinds)
+        self._check_origin(found)
+        parts = record_stream.by_cell(found.rows, self._windows.length)
+        return self.take_records(source, event_id, parts)
+
+    def take_records(
+        self, source: str, event_id: str, parts: list[tuple[pa.RecordBatch, int]]
+    ) -> bool:
+        """Put checked records into their windows, each part with its event time in seconds.
+
+        Every part is a delivery of its own, so what a kill left undone is done by the next try.
+        """
         with self._intake:
-            if self._seen.has(key):
+            entries = [Entry(source, f"{event_id}{_part(at)}", p[0]) for at, p in enumerate(parts)]
+            keys = [digest(source, entry.event_id) for entry in entries] or [
+                digest(source, event_id)
+            ]
+            if all(self._seen.has(key) for key in keys):
                 self.counts.duplicates += 1
                 return False
-            if len(batch):
-                self._add(entry, key, second)
-            self._seen.remember(key)
+            for entry, key, (_, second) in zip(entries, keys, parts, strict=False):
+                if not self._seen.has(key):
+                    self._add(entry, key, second)
+                    self._seen.remember(key)
+            if not entries:
+                self._seen.remember(keys[0])
             self.counts.batches += 1
         return True
 
@@ -158,7 +182,7 @@ class Monitor:
         own = {"loop": self.loop, "bundle": self.bundle}
         return own | told | self._spool.status() | self.outbox.status()
 
-    def _check_origin(self, batch: InferenceBatch) -> None:
+    def _check_origin(self, batch: InferenceBatch | RecordStream) -> None:
         if (batch.loop, batch.bundle_version) != (self.loop, self.bundle):
             raise Foreign(
                 f"This sidecar watches {self.loop} {self.bundle}; the batch is of "
@@ -192,7 +216,7 @@ class Monitor:
             counts.late += rows
         self._windows.put(start, entry.rows, second, _rng(key))
         counts.rows += rows
-        counts.last_seq = max(counts.last_seq, entry.seqs[1])
+        counts.last_seq = max(counts.last_seq, entry.runs[-1][1])
         if self._windows.due(self._windows.overdue()):
             self.work.set()
 
@@ -217,6 +241,11 @@ class Monitor:
             self.counts.windows += 1
             self.counts.events += len(told)
         return told
+
+
+def _part(number: int) -> str:
+    """Return what tells the parts of one event apart; the first has the event's own id."""
+    return f"#{number}" if number else ""
 
 
 def _rng(key: bytes) -> np.random.Generator:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from drift_sidecar import reference, spool_folder
+from drift_sidecar import manners, reference, spool_folder
 from drift_sidecar.app import create_app
 from drift_sidecar.inference_log import InferenceLog
 from drift_sidecar.monitor import Monitor
@@ -97,6 +97,7 @@ def serve(settings: Settings) -> None:
         start(_await_end_of_input, server)
     start(monitor.uploader.run)
     start(_tend, monitor)
+    manners.settle()
     server.run(sockets=[listener])
     monitor.finish()
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from driftloop_contracts.category import text
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import LOOKED_UP, InferenceBatch
+from driftloop_contracts.inference import LOOKED_UP, MAX_WEIGHT, InferenceBatch
 
 WHERE = "an inference batch"
 OWN_COLUMNS = (
@@ -33,9 +33,8 @@ OWN_COLUMNS = (
 """Columns every record has; a feature or key of such a name is refused."""
 MAX_SEQ = 2**62
 """Beyond this a sequence number is nonsense, and would not fit its column."""
-MAX_WEIGHT = 1e12
-"""Largest sampling weight of one row; sums of them stay finite."""
 NUMBER = {int, float, bool, type(None)}
+FLOAT = {float, type(None)}
 CATEGORY = {str, int, float, bool, type(None)}
 KEY: tuple[set[type], set[type]] = ({str, type(None)}, {int, type(None)})
 """Types a column of numbers, of categories and of one entity's keys may hold."""
@@ -83,32 +82,34 @@ def _check_names(batch: InferenceBatch, kinds: Mapping[str, str]) -> None:
 def _convert(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
     rows = len(batch)
     weights = _numbers("weights", batch.weights)
-    if not ((weights >= 0) & (weights <= MAX_WEIGHT)).all():
+    if weights.null_count or not all(0 <= weight <= MAX_WEIGHT for weight in batch.weights):
         raise InvalidInput("weights", WHERE, f"from 0 to {MAX_WEIGHT:g}", "one that is not")
     _check_types("prediction_ids", batch.prediction_ids, {str}, "text")
     first = batch.first_seq
     columns = {
         "prediction_id": pa.array(batch.prediction_ids, pa.string()),
-        "event_time": pa.array([batch.event_time] * rows, pa.timestamp("us", "UTC")),
-        "bundle_version": pa.array([batch.bundle_version] * rows, pa.string()),
-        "pod_uid": pa.array([batch.pod_uid] * rows, pa.string()),
+        "event_time": pa.repeat(pa.scalar(batch.event_time, pa.timestamp("us", "UTC")), rows),
+        "bundle_version": pa.repeat(batch.bundle_version, rows),
+        "pod_uid": pa.repeat(batch.pod_uid, rows),
         "seq": pa.array(np.arange(first, first + rows, dtype=np.int64)),
     }
     keys = {n: _key(n, values) for n, values in batch.entity_keys.items() if n not in kinds}
     features = {name: _feature(name, kind, batch.features[name]) for name, kind in kinds.items()}
     times = {f"{view}{LOOKED_UP}": _times(view, v) for view, v in batch.feature_times.items()}
     closing = {
-        "prediction": _nullable(_numbers("predictions", batch.predictions)),
-        "weight": pa.array(weights),
-        "latency_ms": pa.array(np.full(rows, batch.latency_ms)),
+        "prediction": _numbers("predictions", batch.predictions),
+        "weight": weights,
+        "latency_ms": pa.repeat(batch.latency_ms, rows),
     }
     return pa.RecordBatch.from_pydict(columns | keys | features | times | closing)
 
 
 def _feature(name: str, kind: str, values: list[Any]) -> pa.Array:
     if kind == "numeric":
-        return _nullable(_numbers(f"feature {name!r}", values))
+        return _numbers(f"feature {name!r}", values)
     _check_types(f"feature {name!r}", values, CATEGORY, "text, whole numbers or null")
+    if set(map(type, values)) <= KEY[0]:
+        return pa.array(values, pa.string())
     # A frame's missing category is NaN: its own inequality tells it from every value.
     return pa.array([None if v is None or v != v else text(v) for v in values], pa.string())
 
@@ -125,22 +126,20 @@ def _times(view: str, values: list[Any]) -> pa.Array:
     return pa.array(values, pa.timestamp("us", "UTC"))
 
 
-def _numbers(what: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(what: str, values: list[Any]) -> pa.Array:
+    """Return float64 with null for None and NaN; the list is read once, for most hold one row."""
     _check_types(what, values, NUMBER, "finite numbers or null")
-    numbers = np.array(values, dtype=np.float64)
-    if np.isinf(numbers).any():
+    if math.inf in values or -math.inf in values:
         raise InvalidInput(what, WHERE, "finite numbers or null", "an infinite one")
-    return numbers
+    if not set(map(type, values)) <= FLOAT:
+        values = [None if value is None else float(value) for value in values]
+    return pa.array(values, pa.float64(), from_pandas=True)
 
 
 def _check_types(what: str, values: list[Any], kinds: set[type], allowed: str) -> None:
     if not set(map(type, values)) <= kinds:
         odd = next(value for value in values if type(value) not in kinds)
         raise InvalidInput(what, WHERE, allowed, odd)
-
-
-def _nullable(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> pa.Array:
-    return pa.array(numbers, from_pandas=True)
 
 
 def _mixed(tables: Sequence[pa.Table]) -> set[str]:

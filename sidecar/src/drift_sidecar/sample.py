@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from drift_sidecar.batches import gathered
+
 Keys = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -40,6 +42,11 @@ class Sample:
         self._batches.append(batch)
         self._drawn.append(keys)
         self._rows += batch.num_rows
+        batches = gathered(self._batches)
+        if batches is not self._batches:
+            count = len(batches) - 1
+            self._drawn[count:] = [np.concatenate(self._drawn[count:])]
+            self._batches = batches
         if self._rows >= 2 * self.size:
             self._shrink()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 OPEN, SEALED, LOGGED = "open", "sealed", "logged"
@@ -35,9 +36,13 @@ class Entry:
         return str(self.rows["pod_uid"][0].as_py())
 
     @property
-    def seqs(self) -> tuple[int, int]:
-        """Return the first and the last sequence number."""
-        return self.rows["seq"][0].as_py(), self.rows["seq"][-1].as_py()
+    def runs(self) -> list[tuple[int, int]]:
+        """Return the sequence numbers as inclusive runs: an event may have gaps between."""
+        numbers = np.sort(self.rows["seq"].to_numpy())
+        breaks = np.flatnonzero(np.diff(numbers) > 1)
+        firsts = numbers[np.append(0, breaks + 1)]
+        lasts = numbers[np.append(breaks, len(numbers) - 1)]
+        return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
 @dataclass

@@ -164,7 +164,7 @@ class Spool:
     def _account(self, one: Segment, entry: Entry) -> None:
         one.rows += entry.rows.num_rows
         one.digests.append(digest(entry.source, entry.event_id))
-        self.state.losses.add(entry.pod_uid, *entry.seqs)
+        self.state.losses.take(entry.pod_uid, entry.runs)
 
     def _begin(self, start: int) -> Segment:
         one = Segment(self.folder, self.state.next_number, start, opened=self._clock())
@@ -197,7 +197,7 @@ class Spool:
         return True
 
     def _drop_unwritten(self, entry: Entry) -> None:
-        self.state.losses.add(entry.pod_uid, *entry.seqs)
+        self.state.losses.take(entry.pod_uid, entry.runs)
         self.state.dropped["spool_full"] += entry.rows.num_rows
         self.state.save()
 

@@ -39,12 +39,14 @@ DTYPES = {"numeric": "float64", "categorical": "object"}
 class Served:
     """The rows of a request with what was looked up for them.
 
-    ``absent``: of each row, the features that no view had a value for that may be used.
+    ``absent``: of each row, the features that no view had a value for that may be used;
+    ``columns``: the features that were looked up, as they stand in ``rows``.
     """
 
     rows: pd.DataFrame
     absent: list[list[str]]
     found: Found
+    columns: dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class FeatureRepository:
@@ -138,7 +140,7 @@ class FeatureRepository:
         found = self._lookup.at({str(name): rows[name].tolist() for name in rows}, now)
         values, absent = absence.filled(found, self.columns)
         columns = {c.name: np.array(values[c.name], DTYPES[c.kind]) for c in self.columns}
-        return Served(rows.assign(**columns), absent, found)
+        return Served(rows.assign(**columns), absent, found, columns)
 
 
 def _counts_from(view: Any, end: datetime) -> datetime:

@@ -100,6 +100,7 @@ class Serving:
         """Wait until the predictor has handed every record over; return how many it served."""
         assert self.pair is not None
         deadline = time.monotonic() + FLUSH_SECONDS
+        self._http.post(f"{self.pair.predictor.url}/driftloop/flush").raise_for_status()
         while True:
             status = self._http.get(f"{self.pair.predictor.url}/driftloop/status").json()
             done = status["sent_rows"] + status["dropped_rows"] + status["failed_rows"]

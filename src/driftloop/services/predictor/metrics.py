@@ -1,6 +1,12 @@
-"""Metrics: what lookups found, on KServe's own /metrics."""
+"""Metrics: what lookups found and what became of records, on KServe's own /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import Counter
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from driftloop.features.found import Found
 
@@ -15,3 +21,25 @@ def count(found: Found) -> None:
     """Count what one request's rows found in each view."""
     for (view, status), rows in found.counts().items():
         LOOKUPS.labels(view, str(status)).inc(rows)
+
+
+class Records(Collector):
+    """The recorder's counts; ``status`` gives them as GET /driftloop/status does."""
+
+    def __init__(self, status: Callable[[], Mapping[str, int]]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield driftloop_records_total, and driftloop_records_dropped_total by reason."""
+        told = self._status()
+        rows = CounterMetricFamily("driftloop_records", "Rows served.")
+        rows.add_metric([], told["rows"])
+        yield rows
+        dropped = CounterMetricFamily(
+            "driftloop_records_dropped",
+            "Rows that did not reach the sidecar: no room (full), refused or unanswered (failed).",
+            labels=["reason"],
+        )
+        dropped.add_metric(["full"], told["dropped_rows"])
+        dropped.add_metric(["failed"], told["failed_rows"])
+        yield dropped

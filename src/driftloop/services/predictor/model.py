@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 import uuid
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from kserve.errors import InvalidInput as BadRequest
 
 from driftloop.adapters.feast_repository import FeatureRepository, Served
 from driftloop.services.predictor import metrics, payload
+from driftloop.services.predictor.record import Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 from driftloop_contracts import inference, times
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import InferenceBatch
 
 REQUEST_ID = "x-request-id"
 EVENT_TIME = "driftloop-event-time"
@@ -70,7 +69,7 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             raise BadRequest(str(error)) from error
         ids = [inference.prediction_id(request_id, index) for index in range(len(rows))]
         elapsed = (time.perf_counter() - began) * 1000
-        self._record(request_id, event_time, elapsed, ids, served, predictions)
+        self._record(event_time, elapsed, ids, served, predictions)
         if v2:
             return self._v2(request_id, ids, predictions, served.absent)
         answer = {"predictions": predictions, "prediction_ids": ids}
@@ -95,7 +94,6 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
 
     def _record(
         self,
-        request_id: str,
         event_time: datetime,
         latency_ms: float,
         ids: list[str],
@@ -103,21 +101,20 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         predictions: list[float],
     ) -> None:
         features, frame = self.usecase.loop.spec.features, served.rows
-        batch = InferenceBatch(
-            loop=self.usecase.loop.name,
-            bundle_version=self.version,
-            pod_uid=self.pod_uid,
+        keys = {name: frame[name].to_numpy() for name in features.entities}
+        asked = {name: frame[name].to_numpy() for name in features.names(origin="request")}
+        record = Record(
             first_seq=self.recorder.next_seq(len(ids)),
             event_time=event_time,
             latency_ms=latency_ms,
-            prediction_ids=ids,
-            entity_keys={name: frame[name].tolist() for name in features.entities},
-            features={name: _nullable(frame[name]) for name in features.names()},
+            ids=ids,
+            keys=keys,
+            features=asked | served.columns,
+            times=served.found.times,
             predictions=predictions,
-            weights=frame["weight"].tolist(),
-            feature_times=served.found.times,
+            weights=frame["weight"].to_numpy(),
         )
-        self.recorder.put(request_id, batch)
+        self.recorder.put(record)
 
     def _v2(
         self, request_id: str, ids: list[str], predictions: list[float], absent: list[list[str]]
@@ -131,8 +128,3 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             names = [",".join(features) for features in absent]
             outputs.append(InferOutput("absent_features", shape, "BYTES", data=names))
         return InferResponse(request_id, self.name, outputs, model_version=self.version)
-
-
-def _nullable(column: pd.Series[Any]) -> list[Any]:
-    """Return the values with None where one is missing: JSON knows no NaN and no infinity."""
-    return [None if isinstance(v, float) and not math.isfinite(v) else v for v in column.tolist()]

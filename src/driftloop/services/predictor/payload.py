@@ -10,7 +10,7 @@ import pandas as pd
 
 from driftloop.spec.features import Features
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import MAX_ROWS
+from driftloop_contracts.inference import MAX_ROWS, MAX_WEIGHT
 
 WHERE = "the request"
 
@@ -95,8 +95,11 @@ def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
     frame = pd.DataFrame(checked)
     if "weight" not in frame:
         frame["weight"] = 1.0
-    if not (frame["weight"] >= 1).all():
-        raise InvalidInput("column 'weight'", WHERE, "numbers from 1 on", frame["weight"].min())
+    if not frame["weight"].between(1, MAX_WEIGHT).all():
+        allowed, odd = f"numbers from 1 to {MAX_WEIGHT:g}", frame["weight"]
+        raise InvalidInput(
+            "column 'weight'", WHERE, allowed, odd[~odd.between(1, MAX_WEIGHT)].iloc[0]
+        )
     return frame
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -13,12 +14,16 @@ from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
+from prometheus_client import REGISTRY
 
 from driftloop import clock, usecase
 from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.bundle import model_file
 from driftloop.services import listener
+from driftloop.services.predictor import metrics
+from driftloop.services.predictor.delivery import Delivery
 from driftloop.services.predictor.model import BundleModel
+from driftloop.services.predictor.record import Origin
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
 from driftloop.usecase import UseCase
@@ -33,17 +38,24 @@ def load(settings: Settings) -> BundleModel:
     """Return the verified bundle's model; raise BundleRefused unless all of it verifies."""
     case = usecase.find(settings.usecase)
     bundle.fetch(open_store(settings.store), case.loop.name, settings.bundle, settings.scratch)
-    source = f"/driftloop/{case.loop.name}/predictor/{settings.pod_uid}"
     return BundleModel(
         case,
         settings.bundle,
         model_file.load(settings.scratch / bundle.MODEL),
         _features(case, settings),
-        Recorder(settings.sidecar, source),
+        _recorder(case, settings),
         pod_uid=settings.pod_uid,
         now=clock.now,
         replay=settings.event_time,
     )
+
+
+def _recorder(case: UseCase, settings: Settings) -> Recorder:
+    name, columns = case.loop.name, case.loop.spec.features.columns
+    kinds = {column.name: column.kind for column in columns}
+    origin = Origin(name, settings.bundle, settings.pod_uid, kinds)
+    delivery = Delivery(settings.sidecar) if settings.sidecar else None
+    return Recorder(delivery, f"/driftloop/{name}/predictor/{settings.pod_uid}", origin)
 
 
 def _features(case: UseCase, settings: Settings) -> FeatureRepository:
@@ -55,7 +67,7 @@ def _features(case: UseCase, settings: Settings) -> FeatureRepository:
 
 
 def create_app(model: BundleModel) -> Any:
-    """Return KServe's FastAPI app with this model and the status route."""
+    """Return KServe's FastAPI app with this model, its status and its flush."""
     repository = model_server.ModelRepository()
     repository.update(model)
     dataplane = DataPlane(repository)
@@ -71,12 +83,18 @@ def create_app(model: BundleModel) -> Any:
             **model.recorder.status(),
         }
 
+    @app.post("/driftloop/flush", status_code=202)  # type: ignore[untyped-decorator]
+    async def flush() -> None:
+        """Let the records that wait go to the sidecar now."""
+        model.recorder.flush()
+
     return app
 
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop, then hand the last records over."""
     model = load(settings)
+    REGISTRY.register(metrics.Records(model.recorder.status))
     bound = listener.bind(settings.host, settings.port)
     config = uvicorn.Config(create_app(model), log_config=None, access_log=False)
     server = listener.Server(config)
@@ -84,6 +102,9 @@ def serve(settings: Settings) -> None:
         signal.signal(name, server.stop)
     if settings.supervised:
         listener.await_parents_end(server.stop)
+    # What was loaded stays: a collection that looked through it would hold requests up.
+    gc.collect()
+    gc.freeze()
     asyncio.run(server.serve(sockets=[bound]))
     model.recorder.drain(DRAIN_SECONDS)
 
