@@ -4,7 +4,6 @@ import pytest
 
 from drift_sidecar.batches import LARGE, RUN, gathered
 from drift_sidecar.sample import Sample
-from drift_sidecar.window import Window
 
 
 def rows(first, count=1, kind=None):
@@ -13,14 +12,13 @@ def rows(first, count=1, kind=None):
 
 
 def test_single_rows_are_held_in_a_bounded_number_of_batches():
-    window, rng = Window(0, 10, Sample(100_000)), np.random.default_rng(1)
+    sample, rng = Sample(100_000), np.random.default_rng(1)
     most = 0
     for number in range(5000):
-        window.add(rows(number), ["x"], rng)
-        most = max(most, len(window.records), len(window.sample._batches))
+        sample.add(rows(number), rng)
+        most = max(most, len(sample._batches))
     assert most <= RUN
-    assert pa.Table.from_batches(window.records)["x"].to_pylist() == list(range(5000))
-    assert window.sample.table()["x"].to_pylist() == list(range(5000))
+    assert sample.table()["x"].to_pylist() == list(range(5000))
 
 
 def test_every_row_keeps_the_key_it_drew():

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from drift_sidecar import grid, records
+from drift_sidecar import grid, records, reference
 from drift_sidecar.windows import Windows
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import from_data
@@ -16,8 +17,9 @@ def rows(given):
 
 
 @pytest.fixture
-def windows():
-    return Windows(100, ["relevance", "device"], 1000)
+def windows(given, store, tmp_path):
+    given.put_bundle(store, replace(given.baseline, window_seconds=100))
+    return Windows(reference.fetch(store, given.loop, given.version, tmp_path / "scratch"), 1000)
 
 
 @pytest.mark.parametrize("second", [0, 1, 99])

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from drift_sidecar import reference
-from driftloop_contracts.bundle import BASELINE, REFERENCE
+from driftloop_contracts.bundle import BASELINE, REFERENCE, digest
 from driftloop_contracts.errors import BundleRefused
 
 
@@ -12,17 +13,40 @@ def fetch(store, given, tmp_path):
     return lambda: reference.fetch(store, given.loop, given.version, tmp_path / "scratch")
 
 
-def test_a_bundle_is_read(fetch, given):
+def test_a_bundle_is_read(fetch, store, given):
+    known = {f.name: reference.measured(f, arrays(given)[f.name]) for f in given.baseline.features}
+    features = tuple(replace(f, distribution=known[f.name]) for f in given.baseline.features)
+    counted = replace(given.baseline, features=features)
+    given.put_bundle(store, counted)
     found = fetch()
-    assert found.baseline == given.baseline
+    assert found.baseline == counted
     assert len(found.columns["relevance"]) == 2000
+    assert found.digest == digest(store.get(f"bundles/{given.loop}/{given.version}/{REFERENCE}"))
 
 
-def test_missing_values_are_left_out_of_the_reference(fetch, store, given):
+def arrays(given):
+    columns = given.draw(2000, seed=0)
+    return {
+        "relevance": np.array(columns["relevance"]),
+        "device": np.array(columns["device"], dtype=object),
+    }
+
+
+def test_a_bundle_without_counts_is_read_with_caution(fetch, given):
+    """As release 0.1 wrote it: thresholds in half the unit, and rows that tell of no order."""
+    found = fetch()
+    assert [f.threshold for f in found.features] == [
+        2 * f.threshold for f in given.baseline.features
+    ]
+    assert {d.design_effect for d in found.distributions.values()} == {reference.CAUTIOUS}
+
+
+def test_missing_values_stay_missing_in_the_reference(fetch, store, given):
     given.put_bundle(store, columns={"relevance": [1.0, None], "device": [None, 3]})
     found = fetch()
-    assert found.columns["relevance"].tolist() == [1.0]
-    assert found.columns["device"].tolist() == ["3"]
+    assert [v == v for v in found.columns["relevance"]] == [True, False]
+    assert found.columns["device"].tolist() == [None, "3"]
+    assert found.distributions["relevance"].strata[0].missing == 1
 
 
 @pytest.mark.parametrize("name", [BASELINE, REFERENCE])

@@ -19,7 +19,11 @@ def shown(value: object) -> str:
     >>> shown("90 days")
     "'90 days'"
     """
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        # JSON may nest as deep as its reader can just follow, which is too deep for repr here.
+        return "something nested too deep to show"
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
 
 

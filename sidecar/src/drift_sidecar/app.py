@@ -13,8 +13,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from drift_sidecar import grid, metrics, record_stream
+from drift_sidecar.intake import kserve
+from drift_sidecar.intake.intake import Intake
+from drift_sidecar.intake.options import Options
 from drift_sidecar.monitor import Busy, Foreign, Monitor
-from driftloop_contracts import cloudevent, event_types, inference, inference_arrow, times
+from driftloop_contracts import (
+    cloudevent,
+    event_types,
+    inference,
+    inference_arrow,
+    raw_event,
+    times,
+)
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavailable
 
@@ -34,17 +44,30 @@ class TooLarge(DriftloopError):
     """A body beyond MAX_BODY."""
 
 
-def create_app(monitor: Monitor) -> Starlette:
-    """Return the app: POST / takes events; GET /healthz, /readyz, /status and /metrics answer."""
+REASONS: dict[type[DriftloopError], str] = {
+    InvalidInput: "content",
+    Foreign: "foreign",
+    TooLarge: "too_large",
+    Busy: "busy",
+}
+"""How refusals are counted; any other one is the store's."""
+
+
+def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
+    """Return the app: POST / takes events; GET /healthz, /readyz, /status and /metrics answer.
+
+    GET /v1/metrics and /protocol are what alibi-detect-server had.
+    """
+    took = intake or Intake(monitor, Options(), "logger")
 
     async def receive(request: Request) -> Response:
         try:
             body = await _body(request)
-            return await run_in_threadpool(_answer, monitor, request.headers, body)
+            return await run_in_threadpool(_answer, monitor, took, request.headers, body)
         except TooLarge as error:
-            return _refused(monitor, 413, error)
+            return _refused(monitor, took, 413, error)
         except DriftloopError as error:
-            return _refused(monitor, STATUS.get(type(error), 500), error)
+            return _refused(monitor, took, STATUS.get(type(error), 500), error)
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -52,10 +75,14 @@ def create_app(monitor: Monitor) -> Starlette:
         return PlainTextResponse("ok")
 
     async def status(_: Request) -> Response:
-        return JSONResponse(monitor.status())
+        return JSONResponse(monitor.status() | {"intake": took.status()})
 
     async def told(_: Request) -> Response:
-        return Response(metrics.text(monitor.status()), media_type=metrics.CONTENT_TYPE)
+        text = metrics.text(monitor.status() | {"intake": took.status()})
+        return Response(text, media_type=metrics.CONTENT_TYPE)
+
+    async def protocol(_: Request) -> Response:
+        return PlainTextResponse(took.options.protocol)
 
     return Starlette(
         routes=[
@@ -64,6 +91,8 @@ def create_app(monitor: Monitor) -> Starlette:
             Route("/readyz", healthy),
             Route("/status", status),
             Route("/metrics", told),
+            Route("/v1/metrics", told),
+            Route("/protocol", protocol),
         ]
     )
 
@@ -82,16 +111,22 @@ async def _body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _answer(monitor: Monitor, headers: Headers, body: bytes) -> Response:
+def _answer(monitor: Monitor, intake: Intake, headers: Headers, body: bytes) -> Response:
     if cloudevent.content_type(headers) == inference_arrow.CONTENT_TYPE:
         return _take_stream(monitor, headers, body)
-    event = cloudevent.from_http(headers, body)
+    if intake.is_seldon(headers):
+        return JSONResponse({"duplicate": not intake.take_seldon(headers, body)})
+    raw = raw_event.from_http(headers, body)
+    if raw.type in kserve.TYPES:  # 200: KServe's agent takes any other status for an error
+        return JSONResponse({"duplicate": not intake.take(raw, headers)})
+    event = raw.to_event()
     if event.type == event_types.INFERENCE:
         is_new = monitor.take(event.source, event.id, _batch(event))
         return JSONResponse({"duplicate": not is_new}, status_code=202)
     if event.type == event_types.WATERMARK:
+        intake.settle(_event_time(event))
         return JSONResponse(_close(monitor, event))
-    allowed = f"'{event_types.INFERENCE}' or '{event_types.WATERMARK}'"
+    allowed = f"'{event_types.INFERENCE}', '{event_types.WATERMARK}' or one of KServe's logger"
     raise InvalidInput("type", "an event for the sidecar", allowed, event.type)
 
 
@@ -122,8 +157,9 @@ def _event_time(event: CloudEvent) -> datetime:
     return times.from_text(event.data.get("event_time"), "event_time", "a watermark")
 
 
-def _refused(monitor: Monitor, status: int, error: DriftloopError) -> Response:
+def _refused(monitor: Monitor, intake: Intake, status: int, error: DriftloopError) -> Response:
     monitor.reject()
+    intake.reject(REASONS.get(type(error), "store"))
     # A message may repeat half of a character that somebody sent.
     sentence = str(error).encode("utf-8", "replace").decode()
     return JSONResponse({"error": sentence}, status_code=status)

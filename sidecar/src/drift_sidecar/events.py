@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from drift_sidecar import grid
-from drift_sidecar.scoring import Finding
+from drift_sidecar.scoring import Scored
 from drift_sidecar.window import Window
 from driftloop_contracts import event_types
 from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.drift.finding import Finding
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who speaks: loop and bundle, the level of one test, the pod where there are several."""
+    """Who speaks: loop and bundle, the reference's digest, the pod where there are several."""
 
     loop: str
     bundle: str
-    level: float
+    reference: str
     pod: str = ""
 
     @property
@@ -28,26 +29,39 @@ class Origin:
         return f"{own}/{self.pod}" if self.pod else own
 
 
-def of_window(window: Window, findings: list[Finding], origin: Origin) -> list[CloudEvent]:
+def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent]:
     """Return window.scored, and drift.detected after it when anything was found.
 
     Ids follow from loop, bundle and window alone, so a repeated scoring is a repeated event.
     """
-    scored = _event(window, origin, "scored", event_types.WINDOW_SCORED)
-    data = {
+    said = _event(window, origin, "scored", event_types.WINDOW_SCORED)
+    data: dict[str, Any] = {
         "mean_prediction": window.mean_prediction,
         "weight": window.weight,
-        "level": origin.level,
-        "features": [finding.to_data() for finding in findings],
+        "level": scored.level,
+        "features": [_feature(finding, scored) for finding in scored.findings],
+        "suspects": [finding.name for finding in scored.findings if finding.suspect],
     }
-    events = [_with(scored, data)]
+    if origin.pod:  # the controller judges the counts of all replicas together
+        data |= {"pod": origin.pod, "observed": [one.to_data() for one in scored.observed]}
+    events = [_with(said, data)]
     # A broken feature is no drift: its distance only says how it is broken.
-    shifts = [_shift(f) for f in findings if f.shift and not f.fault]
-    faults = [_fault(finding) for finding in findings if finding.fault]
+    shifts = sorted((f for f in scored.findings if f.shift and not f.fault), key=_strength)
+    faults = [_fault(finding) for finding in scored.findings if finding.fault]
     if shifts or faults:
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)
-        events.append(_with(detected, {"shifts": shifts, "faults": faults}))
+        causes = [_shift(finding) for finding in shifts]
+        events.append(_with(detected, {"shifts": causes, "faults": faults}))
     return events
+
+
+def _strength(finding: Finding) -> float:
+    return -finding.effect / max(finding.threshold, 1e-9)
+
+
+def _feature(finding: Finding, scored: Scored) -> dict[str, Any]:
+    measured = [asdict(one) for one in scored.measured.get(finding.name, ())]
+    return finding.to_data() | {"measured": measured}
 
 
 def _event(window: Window, origin: Origin, what: str, kind: str) -> CloudEvent:
@@ -58,6 +72,7 @@ def _event(window: Window, origin: Origin, what: str, kind: str) -> CloudEvent:
         "window_start": start,
         "window_end": end,
         "n": window.n,
+        "reference": origin.reference,
     }
     return CloudEvent(
         id=f"{origin.loop}/{origin.bundle}/{start}/{what}",
@@ -78,6 +93,8 @@ def _shift(finding: Finding) -> dict[str, Any]:
         "effect": finding.effect,
         "threshold": finding.threshold,
         "p_value": finding.p_value,
+        "level": finding.level,
+        "tests": [test.name for test in finding.tests if test.shift],
     }
 
 

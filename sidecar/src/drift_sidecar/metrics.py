@@ -15,7 +15,6 @@ COUNTERS = {
     "windows": "Windows scored.",
     "events": "Events made of windows.",
     "late": "Records that came after their window had closed.",
-    "rejected": "Requests refused.",
     "duplicates": "Batches delivered again and let go.",
     "undelivered": "Events that the sink refused, or that a full outbox gave up.",
 }
@@ -28,6 +27,25 @@ DROPPED = "driftloop_records_dropped_total"
 MISSING = "driftloop_records_missing"
 REASONS = ("spool_full", "unwritable")
 """Why an acknowledged record is given up."""
+NOTHING: Mapping[str, Any] = {"dropped": {}}
+"""What an intake without traffic has dropped."""
+INTAKE = {
+    "refused": ("driftloop_sidecar_rejected_total", "counter", "Requests refused, by reason."),
+    "unanswered": (
+        "driftloop_sidecar_unanswered_total",
+        "counter",
+        "Logged requests taken without their prediction, by reason.",
+    ),
+    "paired": ("driftloop_sidecar_paired_total", "counter", "Logged requests with a response."),
+    "duplicate_events": (
+        "driftloop_sidecar_duplicate_events_total",
+        "counter",
+        "Events of other senders that came again.",
+    ),
+    "halves": ("driftloop_sidecar_halves", "gauge", "Events that wait for their other half."),
+    "halves_bytes": ("driftloop_sidecar_halves_bytes", "gauge", "Memory that they take."),
+}
+"""What the intake counts: name, kind and meaning of each metric."""
 
 
 def text(status: Mapping[str, Any]) -> str:
@@ -46,22 +64,38 @@ def text(status: Mapping[str, Any]) -> str:
                 full = f"driftloop_sidecar_{name}" + ("_total" if kind == "counter" else "")
                 lines += [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
                 lines.append(f"{full}{labels} {status[name]}")
-    return "\n".join(lines + _lost(status, labels)) + "\n"
+    return "\n".join(lines + _intake(status) + _lost(status, labels)) + "\n"
 
 
 def _lost(status: Mapping[str, Any], labels: str) -> list[str]:
     if "missing" not in status:
         return []
-    lines = [
-        f"# HELP {DROPPED} Records acknowledged and then given up.",
-        f"# TYPE {DROPPED} counter",
-    ]
-    for reason in REASONS:
-        own = f'{labels[:-1]},reason="{reason}"}}'
-        lines.append(f"{DROPPED}{own} {status['dropped'].get(reason, 0)}")
+    lines = [f"# HELP {DROPPED} Records given up, by reason.", f"# TYPE {DROPPED} counter"]
+    counts = (
+        dict.fromkeys(REASONS, 0) | status["dropped"] | status.get("intake", NOTHING)["dropped"]
+    )
+    for reason, count in counts.items():
+        lines.append(f'{DROPPED}{labels[:-1]},reason="{reason}"}} {count}')
     return [
         *lines,
         f"# HELP {MISSING} Records that never arrived, told by gaps in their numbers.",
         f"# TYPE {MISSING} gauge",
         f"{MISSING}{labels} {status['missing']}",
     ]
+
+
+def _intake(status: Mapping[str, Any]) -> list[str]:
+    """Return what the intake counts, each by its reason where it has one."""
+    labels, counts = (
+        f'loop="{status["loop"]}",bundle="{status["bundle"]}"',
+        status.get("intake", {}),
+    )
+    lines = []
+    for name, (full, kind, meaning) in INTAKE.items() if counts else ():
+        lines += [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
+        found = counts[name]
+        reasons = found.items() if isinstance(found, Mapping) else [("", found)]
+        for reason, value in reasons:
+            more = f',reason="{reason}"' if reason else ""
+            lines.append(f"{full}{{{labels}{more}}} {value}")
+    return lines

@@ -9,6 +9,7 @@ event precedes its evidence; a process killed in between takes up where the note
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -76,9 +77,11 @@ class Monitor:
         baseline = reference.baseline
         self.loop, self.bundle = uploader.log.loop, uploader.log.bundle
         self.counts, self.outbox, self.uploader = Counts(), outbox, uploader
-        self._origin = Origin(self.loop, self.bundle, baseline.level, pod)
+        self._origin = Origin(self.loop, self.bundle, reference.digest, pod)
         self.kinds = baseline.kinds
-        self._min_rows = baseline.min_rows
+        # Where there are several pods the controller adds their cells up, so none is held back.
+        self._min_rows = 1 if pod else baseline.min_rows
+        self._max_seconds = baseline.max_seconds or sys.maxsize
         self._scorer, self._windows, self._spool = Scorer(reference), windows, spool
         self._carried: Window | None = None
         self._seen = Seen()
@@ -225,16 +228,15 @@ class Monitor:
         if self._carried is not None:
             window.absorb(self._carried)
             self._carried = None
-        told = [] if window.n < self._min_rows else self._score(window)
-        if window.n < self._min_rows:
-            self._carried = window
+        long = window.end - window.start >= self._max_seconds
+        is_ready = window.n >= self._min_rows or (long and window.n > 0)
+        told = self._score(window) if is_ready else []
+        self._carried = None if is_ready else window
         self._spool.score(self._carried.start if self._carried else window.end)
         return told
 
     def _score(self, window: Window) -> list[CloudEvent]:
-        sample = window.sample.table()
-        assert sample is not None
-        told = events.of_window(window, self._scorer.score(sample), self._origin)
+        told = events.of_window(window, self._scorer.score(window), self._origin)
         for event in told:
             self.outbox.put(event)
         with self._intake:

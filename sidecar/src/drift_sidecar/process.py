@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -19,6 +20,7 @@ import uvicorn
 from drift_sidecar import manners, reference, spool_folder
 from drift_sidecar.app import create_app
 from drift_sidecar.inference_log import InferenceLog
+from drift_sidecar.intake.intake import Intake
 from drift_sidecar.monitor import Monitor
 from drift_sidecar.outbox import Outbox
 from drift_sidecar.settings import Settings
@@ -34,6 +36,8 @@ SAMPLE_ROWS = 20_000
 """Most rows of one window that are scored; the inference log keeps every row."""
 TICK = 1.0
 """Longest time, in seconds, between two looks at what is to be done."""
+EXPIRY = 1.0
+"""Seconds between looks for requests whose response does not come."""
 MAX_REQUESTS = 64
 """Requests answered at once; more get 503, so that bodies in memory stay bounded."""
 
@@ -66,9 +70,8 @@ def create_monitor(settings: Settings) -> Monitor:
         folder = Path(settings.scratch or temporary) / settings.bundle
         found = reference.fetch(store, settings.loop, settings.bundle, folder)
     baseline = found.baseline
-    names = [feature.name for feature in baseline.features]
     size = max(SAMPLE_ROWS, baseline.min_rows)
-    windows = Windows(baseline.window_seconds, names, size)
+    windows = Windows(found, size)
     folder = spool_folder.hold(settings)
     spool = Spool(folder / settings.loop / settings.bundle, settings.spool_bytes)
     uploader = Uploader(spool, InferenceLog(store, settings.loop, settings.bundle))
@@ -78,12 +81,19 @@ def create_monitor(settings: Settings) -> Monitor:
     return Monitor(found, windows, spool, uploader, outbox, settings.pod)
 
 
+def create_intake(monitor: Monitor, settings: Settings) -> Intake:
+    """Return the intake; its records' pod differs at each start, as their numbers begin anew."""
+    pod = f"{settings.pod[:100] or 'logger'}-{secrets.token_hex(4)}"
+    return Intake(monitor, settings.intake, pod)
+
+
 def serve(settings: Settings) -> None:
     """Serve until told to stop, then write what the inference log still lacks."""
     monitor = create_monitor(settings)
+    intake = create_intake(monitor, settings)
     listener = _listen(settings)
     config = uvicorn.Config(
-        create_app(monitor),
+        create_app(monitor, intake),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -97,8 +107,10 @@ def serve(settings: Settings) -> None:
         start(_await_end_of_input, server)
     start(monitor.uploader.run)
     start(_tend, monitor)
+    start(_expire, intake)
     manners.settle()
     server.run(sockets=[listener])
+    intake.finish()
     monitor.finish()
 
 
@@ -153,3 +165,13 @@ def _tend(monitor: Monitor) -> None:
             log.warning("%s Trying again.", error)
         except Exception:  # the thread must outlive any one window; its records are written
             log.exception("A window could not be scored.")
+
+
+def _expire(intake: Intake) -> None:
+    """Let requests go on without a response that does not come."""
+    pause = threading.Event()
+    while not pause.wait(EXPIRY):
+        try:
+            intake.tend()
+        except Exception:  # the thread must outlive any one request
+            log.exception("What waits for its other half could not be looked through.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +13,42 @@ import pyarrow.parquet as pq
 
 from driftloop_contracts import baseline as contract
 from driftloop_contracts import bundle
-from driftloop_contracts.baseline import Baseline
+from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.bundle import BASELINE, REFERENCE
 from driftloop_contracts.category import text
+from driftloop_contracts.drift import measure
+from driftloop_contracts.drift.distribution import Distribution
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
 
 Values = np.ndarray[Any, Any]
 
 KINDS = ("numeric", "categorical")
+WEEKDAY = "__weekday"
+"""The sample's column that says the day of the week."""
+CAUTIOUS = 4.0
+"""Design effect where none was measured: that of numbers whose neighbours correlate by 0.6."""
 
 
 @dataclass(frozen=True)
 class Reference:
     """What windows are compared with.
 
-    ``columns``: by feature, its non-missing reference values: float64 for a numeric feature,
-    text for a categorical one.
+    ``columns``: by feature, the sample's values: float64 with NaN for a numeric feature, text or
+    None for a categorical one; ``distributions``: by feature, what windows are compared with;
+    ``weekdays``: of the sample's rows, where weeks matter; ``digest``: of the sample's file.
     """
 
     baseline: Baseline
     columns: Mapping[str, Values]
+    distributions: Mapping[str, Distribution]
+    weekdays: Values | None = None
+    digest: str = ""
+
+    @property
+    def features(self) -> tuple[FeatureBaseline, ...]:
+        """Return the features that are tested."""
+        return self.baseline.features
 
 
 def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Reference:
@@ -53,7 +68,33 @@ def read(folder: Path, loop: str, version: str) -> Reference:
     if fault:
         raise BundleRefused(f"The drift baseline of bundle {version} {fault}.")
     columns = {f.name: _values(table[f.name], f.kind, version) for f in baseline.features}
-    return Reference(baseline, columns)
+    weekdays = table[WEEKDAY].to_numpy() if WEEKDAY in table.column_names else None
+    known = {f.name: f.distribution or measured(f, columns[f.name]) for f in baseline.features}
+    content = bundle.digest((folder / REFERENCE).read_bytes())
+    return Reference(_judged_as_now(baseline), columns, known, weekdays, content)
+
+
+def measured(feature: FeatureBaseline, values: Values) -> Distribution:
+    """Return the distribution of a sample that a bundle of release 0.1 left uncounted.
+
+    Its rows have no order, so how much they depend on each other is not to be seen.
+    """
+    count = len(values)
+    places, ones = np.arange(count), np.ones(count)
+    rows = measure.Rows(places, ones, places * 0, ones > 0, False, count)
+    if feature.kind == "categorical":
+        found = measure.categorical(list(values), rows)
+    else:
+        found = measure.numeric(values, rows)
+    return replace(found, design_effect=CAUTIOUS, missing_design_effect=CAUTIOUS)
+
+
+def _judged_as_now(baseline: Baseline) -> Baseline:
+    """Return the baseline with thresholds in the effect's unit: in release 0.1 half as large."""
+    features = tuple(
+        f if f.distribution else replace(f, threshold=2 * f.threshold) for f in baseline.features
+    )
+    return replace(baseline, features=features)
 
 
 def _fault(baseline: Baseline, loop: str, columns: set[str]) -> str:
@@ -75,12 +116,12 @@ def _fault(baseline: Baseline, loop: str, columns: set[str]) -> str:
 
 
 def _values(column: pa.ChunkedArray, kind: str, version: str) -> Values:
-    present = [value for value in column.to_pylist() if value is not None]
+    values = column.to_pylist()
     if kind == "categorical":
-        return np.array([text(value) for value in present], dtype=object)
+        return np.array([None if v is None else text(v) for v in values], dtype=object)
     try:
-        values: Values = np.array(present, dtype=np.float64)
+        numbers: Values = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BundleRefused(f"Bundle {version} has a reference that is no number.") from error
-    finite: Values = values[np.isfinite(values)]
-    return finite
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers

@@ -1,161 +1,146 @@
-"""Scoring: one window against the reference, feature by feature, with Alibi Detect.
+"""Scoring: one window against the reference.
 
-The rule is the contract's (driftloop_contracts/baseline.py). The tests see present values
-only: a missing value is its own finding, never a distance. Categories are floats for Alibi
-Detect 0.11.4; all categories that the reference lacks share one code.
+The rule (driftloop_contracts/drift/verdict.py) judges what was counted of every row. Alibi
+Detect measures a sample of them beside it: Kolmogorov-Smirnov and chi-square by TabularDrift,
+Fisher's exact test by FETDrift on missing values, a classifier on all features together. Its
+p-values take every row for independent; they are told, and stored, and the verdict is not theirs
+except for the classifier's, whose rows are thinned until they are.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from alibi_detect.cd import TabularDrift
+from alibi_detect.cd import FETDrift, TabularDrift
 
 from drift_sidecar.reference import Reference
-from driftloop_contracts.baseline import FeatureBaseline, total_variation
+from drift_sidecar.window import Window
+from driftloop_contracts.baseline import FeatureBaseline
+from driftloop_contracts.drift import verdict
+from driftloop_contracts.drift.finding import Finding
+from driftloop_contracts.drift.observed import Observed
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Values = np.ndarray[Any, Any]
+
+SEED = 20121231
+"""Of what is drawn by weight."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one feature of one window shows.
+class Measured:
+    """What one of Alibi Detect's detectors says of a sample: its own distance and p-value."""
 
-    ``total``: rows judged; ``n``: those with a value; ``missing`` and ``out_of_range``: rows;
-    ``statistic``: Alibi Detect's distance (Kolmogorov-Smirnov, or chi-square);
-    ``effect``: the distance that ``threshold`` bounds, in [0, 1]; ``fault``: '', 'missing',
-    'out_of_range' or 'stands_still'.
-    """
-
-    name: str
-    kind: str
-    total: int
-    n: int
-    missing: int
-    out_of_range: int
-    p_value: float
+    detector: str
     statistic: float
-    effect: float
-    threshold: float
-    shift: bool
-    fault: str
+    p_value: float
 
-    def to_data(self) -> dict[str, Any]:
-        """Return the finding as an event's JSON data."""
-        return asdict(self)
 
-    @property
-    def share(self) -> float:
-        """Return the share of rows that the fault is about, in [0, 1]."""
-        rows = {"missing": self.missing, "out_of_range": self.out_of_range, "stands_still": self.n}
-        return rows.get(self.fault, 0) / max(1, self.total)
+@dataclass(frozen=True)
+class Scored:
+    """A window's findings, the level they were judged at, and the detectors' own results."""
+
+    level: float
+    observed: list[Observed]
+    findings: list[Finding]
+    measured: dict[str, list[Measured]]
 
 
 class Scorer:
-    """One detector a feature, made once; ``score`` judges a window's sample."""
+    """Judges windows; safe to use again and again."""
 
     def __init__(self, reference: Reference) -> None:
-        baseline = reference.baseline
-        self._judges = [
-            _Judge(feature, reference.columns[feature.name], baseline.level, baseline.min_rows)
-            for feature in baseline.features
-        ]
+        self._reference, self._baseline = reference, reference.baseline
+        self._detectors: dict[tuple[str, tuple[int, ...]], Any] = {}
 
-    def score(self, sample: pa.Table) -> list[Finding]:
-        """Return one finding a feature; ``sample``: a column each, missing values null."""
-        return [judge.judge(sample[judge.feature.name]) for judge in self._judges]
+    def score(self, window: Window) -> Scored:
+        """Return what a window shows."""
+        observed = window.tallies.observed()
+        tests = sum(one.rule.tests for one in observed)
+        level = self._baseline.level_of(window.end - window.start, tests)
+        findings = verdict.judge_all(observed, level, self._baseline.min_rows)
+        sample = _drawn(window)
+        weekdays = window.tallies.weekdays
+        measured = {
+            feature.name: self._measured(feature, sample[feature.name], weekdays)
+            for feature in self._reference.features
+            if sample is not None
+        }
+        return Scored(level, observed, findings, measured)
 
+    def _measured(
+        self, feature: FeatureBaseline, column: pa.ChunkedArray, weekdays: tuple[int, ...]
+    ) -> list[Measured]:
+        """Return the detectors' results, none where there is nothing to compare."""
+        key = feature.name, weekdays
+        if key not in self._detectors:
+            self._detectors[key] = _Detectors(feature, self._usual(feature, weekdays))
+        found: list[Measured] = self._detectors[key].measure(column)
+        return found
 
-class _Judge:
-    """The detector and the contract of one feature."""
-
-    def __init__(
-        self, feature: FeatureBaseline, reference: np.ndarray[Any, Any], level: float, min_rows: int
-    ) -> None:
-        self.feature, self.level, self.min_rows = feature, level, min_rows
-        self._names = sorted(set(reference)) if feature.kind == "categorical" else []
-        self._set = pa.array(self._names, pa.string())
-        encoded = self._encode(pa.array(reference)) if self._names else reference
-        self._counts = self._count(encoded)
-        self._detector = _detector(encoded, level, bool(self._names))
-
-    def judge(self, column: pa.ChunkedArray) -> Finding:
-        present = column.drop_null()
-        codes = self._encode(present)
-        total, n = len(column), len(present)
-        outside = self._outside(codes)
-        p_value, statistic, effect = self._compare(codes)
-        return Finding(
-            name=self.feature.name,
-            kind=self.feature.kind,
-            total=total,
-            n=n,
-            missing=total - n,
-            out_of_range=outside,
-            p_value=p_value,
-            statistic=statistic,
-            effect=effect,
-            threshold=self.feature.threshold,
-            shift=p_value < self.level and effect >= self.feature.threshold,
-            fault=self._fault(total, present, outside),
-        )
-
-    def _encode(self, present: pa.Array | pa.ChunkedArray) -> Floats:
-        if self.feature.kind == "categorical":
-            codes = pc.index_in(present, value_set=self._set)
-            present = pc.fill_null(codes, len(self._names))
-        values = present.to_numpy() if len(present) else np.empty(0)
-        return np.asarray(values, dtype=np.float64)
-
-    def _count(self, codes: Floats) -> dict[str, int]:
-        found, counts = np.unique(codes, return_counts=True)
-        return {str(int(code)): int(count) for code, count in zip(found, counts, strict=True)}
-
-    def _compare(self, codes: Floats) -> tuple[float, float, float]:
-        """Return p-value, Alibi Detect's distance and the effect; (1, 0, 0) with no data."""
-        if self._detector is None or not len(codes):
-            return 1.0, 0.0, 0.0
-        data = self._detector.predict(codes.reshape(-1, 1), drift_type="feature")["data"]
-        p_value, statistic = float(data["p_val"][0]), float(data["distance"][0])
-        if self.feature.kind == "numeric":
-            return _finite(p_value, 1.0), _finite(statistic, 0.0), _finite(statistic, 0.0)
-        effect = total_variation(self._count(codes), self._counts)
-        return _finite(p_value, 1.0), _finite(statistic, 0.0), effect
-
-    def _outside(self, values: Floats) -> int:
-        if self.feature.kind != "numeric":
-            return 0
-        low, high = self.feature.low, self.feature.high
-        below = values < low if low is not None else np.zeros(len(values), dtype=bool)
-        above = values > high if high is not None else np.zeros(len(values), dtype=bool)
-        return int((below | above).sum())
-
-    def _fault(self, total: int, present: pa.ChunkedArray, outside: int) -> str:
-        allowed = self.feature.max_missing * total
-        if total - len(present) > allowed:
-            return "missing"
-        if outside > allowed:
-            return "out_of_range"
-        if self.feature.varies and len(present) >= self.min_rows and _constant(present):
-            return "stands_still"
-        return ""
+    def _usual(self, feature: FeatureBaseline, weekdays: tuple[int, ...]) -> Values:
+        values, days = self._reference.columns[feature.name], self._reference.weekdays
+        return values[np.isin(days, weekdays)] if weekdays and days is not None else values
 
 
-def _detector(encoded: Floats, level: float, categorical: bool) -> TabularDrift | None:
-    """Return the feature's detector, or None when the reference holds no value."""
-    if not len(encoded):
+class _Detectors:
+    """Alibi Detect's detectors of one feature."""
+
+    def __init__(self, feature: FeatureBaseline, usual: Values) -> None:
+        self._names = sorted({v for v in usual if v is not None}) if usual.dtype == object else None
+        self._place = {name: float(at) for at, name in enumerate(self._names or ())}
+        codes = self._codes(usual)
+        missing = np.isnan(codes)
+        present = codes[~missing].reshape(-1, 1)
+        kinds: dict[int, None] = {0: None} if self._names is not None else {}
+        self._values = TabularDrift(present, categories_per_feature=kinds) if len(present) else None
+        self._detector = "TabularDrift/" + ("chi-square" if kinds else "KS")
+        gaps = missing.astype(np.int64)
+        self._gaps = FETDrift(gaps.reshape(-1, 1), alternative="two-sided") if len(gaps) else None
+
+    def measure(self, column: pa.ChunkedArray) -> list[Measured]:
+        """Return what the detectors say of a window's values."""
+        codes = self._codes(np.array(column.to_pylist(), dtype=object))
+        missing, found = np.isnan(codes), []
+        if self._values is not None and not missing.all():
+            found.append(_asked(self._values, self._detector, codes[~missing]))
+        if self._gaps is not None and len(codes):
+            found.append(_asked(self._gaps, "FET/missing", missing.astype(np.int64)))
+        return found
+
+    def _codes(self, values: Values) -> Values:
+        """Return floats for Alibi Detect 0.11.4: all unknown categories share one code."""
+        if self._names is None:
+            return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+        unknown = float(len(self._names))
+        coded = [np.nan if v is None else self._place.get(v, unknown) for v in values]
+        return np.array(coded, dtype=np.float64)
+
+
+def _asked(detector: Any, name: str, values: Values) -> Measured:
+    data = detector.predict(values.reshape(-1, 1), drift_type="feature")["data"]
+    statistic, p_value = float(data["distance"][0]), float(data["p_val"][0])
+    return Measured(name, _finite(statistic, 0.0), _finite(p_value, 1.0))
+
+
+def _drawn(window: Window) -> pa.Table | None:
+    """Return the window's sample; rows of unequal weight are drawn again, by their weights.
+
+    As many as they are worth (Kish), so that the detectors do not take a heavy row for many.
+    """
+    sample = window.sample.table()
+    if sample is None:
         return None
-    categories: dict[int, None] = {0: None} if categorical else {}
-    return TabularDrift(encoded.reshape(-1, 1), p_val=level, categories_per_feature=categories)
-
-
-def _constant(present: pa.ChunkedArray) -> bool:
-    return bool(pc.count_distinct(present).as_py() == 1)
+    weights = sample["weight"].to_numpy()
+    if not np.ptp(weights) or not weights.sum():
+        return sample
+    size = max(1, min(sample.num_rows, round(window.tallies.kish)))
+    rng = np.random.default_rng([SEED, window.start])
+    drawn = rng.choice(sample.num_rows, size, p=weights / weights.sum())
+    return sample.take(pa.array(drawn))
 
 
 def _finite(value: float, otherwise: float) -> float:

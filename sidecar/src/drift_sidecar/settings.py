@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from drift_sidecar.intake import options
+from drift_sidecar.intake.options import Options
 from driftloop_contracts.errors import InvalidInput
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -25,7 +27,7 @@ class Settings:
     one); ``supervised``: end when standard input ends; ``token_file``: holds the bearer token
     for the sink (empty: none is sent); ``pod``: named in the events' source, where several
     sidecars watch one loop; ``spool``: folder of what waits (empty: in the scratch folder, or
-    a temporary one), of at most ``spool_bytes``.
+    a temporary one), of at most ``spool_bytes``; ``intake``: how other people's events are read.
     """
 
     store: str
@@ -40,6 +42,7 @@ class Settings:
     pod: str = ""
     spool: str = ""
     spool_bytes: int = 1 << 30
+    intake: Options = Options()
 
     def watching(self, version: str) -> Settings:
         """Return these settings with the bundle's version; raise InvalidInput for a bad one."""
@@ -77,6 +80,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         pod=checked_name(pod, "POD_UID") if pod else "",
         spool=environ.get("DRIFTLOOP_SPOOL", ""),
         spool_bytes=size(environ.get("DRIFTLOOP_SPOOL_BYTES") or "1GiB"),
+        intake=options.from_env(environ),
     )
 
 

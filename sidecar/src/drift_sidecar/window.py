@@ -9,17 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from drift_sidecar.sample import Sample
+from drift_sidecar.tallies import Tallies
 
 
 class Window:
     """Rows with ``start`` <= event time < ``end``, in seconds since the epoch.
 
     ``n``, ``weight`` and ``mean_prediction`` count every row; ``sample`` holds the monitored
-    features of at most so many. The rows themselves are in the spool.
+    features and weights of at most so many, ``tallies`` the counts of all. The rows themselves
+    are in the spool.
     """
 
-    def __init__(self, start: int, end: int, sample: Sample) -> None:
-        self.start, self.end, self.sample = start, end, sample
+    def __init__(self, start: int, end: int, sample: Sample, tallies: Tallies) -> None:
+        self.start, self.end, self.sample, self.tallies = start, end, sample, tallies
         self.n, self.weight, self._predicted, self._weighed = 0, 0.0, 0.0, 0.0
 
     @property
@@ -30,7 +32,8 @@ class Window:
 
     def add(self, records: pa.RecordBatch, features: list[str], rng: np.random.Generator) -> None:
         """Take the rows of one batch."""
-        self.sample.add(records.select(features), rng)
+        self.sample.add(records.select([*features, "weight"]), rng)
+        self.tallies.add(records)
         weights, predictions = _floats(records["weight"]), _floats(records["prediction"])
         present = ~np.isnan(predictions)
         self.n += records.num_rows
@@ -42,6 +45,7 @@ class Window:
         """Take over a window that was too small to be scored; this one starts where it did."""
         self.start = min(self.start, earlier.start)
         self.sample.merge(earlier.sample)
+        self.tallies.merge(earlier.tallies)
         self.n += earlier.n
         self.weight += earlier.weight
         self._predicted += earlier._predicted

@@ -6,15 +6,19 @@ import numpy as np
 import pyarrow as pa
 
 from drift_sidecar import grid
+from drift_sidecar.reference import Reference
 from drift_sidecar.sample import Sample
+from drift_sidecar.tallies import Tallies
 from drift_sidecar.window import Window
 
 
 class Windows:
-    """Open windows of ``length`` seconds; not safe to share between threads."""
+    """Open windows of the reference's length, in seconds; not safe to share between threads."""
 
-    def __init__(self, length: int, features: list[str], sample_size: int) -> None:
-        self.length, self.features, self.sample_size = length, features, sample_size
+    def __init__(self, reference: Reference, sample_size: int) -> None:
+        self.reference, self.sample_size = reference, sample_size
+        self.length = reference.baseline.window_seconds
+        self.features = [feature.name for feature in reference.features]
         self.closed_until, self.newest = 0, 0
         self._open: dict[int, Window] = {}
 
@@ -34,7 +38,8 @@ class Windows:
     ) -> Window:
         """Put rows of one event time into the window at ``start`` and return it."""
         if start not in self._open:
-            self._open[start] = Window(start, start + self.length, Sample(self.sample_size))
+            sample, tallies = Sample(self.sample_size), Tallies(self.reference)
+            self._open[start] = Window(start, start + self.length, sample, tallies)
         self._open[start].add(records, self.features, rng)
         self.newest = max(self.newest, second)
         return self._open[start]
