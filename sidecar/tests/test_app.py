@@ -175,6 +175,21 @@ def test_events_reach_the_sink_before_the_answer(store, given, make_sink):
     assert sink.types == [SCORED, DETECTED]
 
 
+def test_a_disk_that_refuses_is_told_and_counted(client, monitor, given, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(monitor.outbox, "put", full)
+    post(client, given.batch(300, 0.5))
+    refused = post(client, given.watermark(1))
+    sentence = "The sidecar's disk takes nothing; send the event again later."
+    assert (refused.status_code, refused.json()) == (503, {"error": sentence})
+    status = client.get("/status").json()
+    assert (status["rejected"], status["intake"]["refused"]["busy"]) == (1, 1)
+    monkeypatch.undo()
+    assert post(client, given.watermark(1)).json()["windows"] == 1
+
+
 class Failing:
     """A store that refuses the first write, as a full disk does."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,8 @@ from driftloop_contracts import (
 )
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 MAX_BODY = 32 << 20
 """Largest request body, in bytes."""
@@ -68,6 +71,8 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
             return _refused(monitor, took, 413, error)
         except DriftloopError as error:
             return _refused(monitor, took, STATUS.get(type(error), 500), error)
+        except OSError as error:
+            return _refused(monitor, took, 503, _busy(error))
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -155,6 +160,11 @@ def _close(monitor: Monitor, event: CloudEvent) -> dict[str, Any]:
 
 def _event_time(event: CloudEvent) -> datetime:
     return times.from_text(event.data.get("event_time"), "event_time", "a watermark")
+
+
+def _busy(error: OSError) -> Busy:
+    log.warning("The disk refused: %s", error)
+    return Busy("The sidecar's disk takes nothing; send the event again later.")
 
 
 def _refused(monitor: Monitor, intake: Intake, status: int, error: DriftloopError) -> Response:

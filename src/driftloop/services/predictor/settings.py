@@ -13,7 +13,8 @@ from driftloop_contracts.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is the variable DRIFTLOOP_<FIELD>, but for ``pod_uid`` (POD_UID).
+    """Each field is the variable DRIFTLOOP_<FIELD>, but for ``pod_uid`` (POD_UID; in Kubernetes
+    with a suffix of the process's own).
 
     ``bundle`` '' is a standby that is told its bundle on standard input; ``feast``: folder of
     the registry and the online store; ``sidecar``: where records go ('' nowhere); ``scratch``:
@@ -59,7 +60,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             scratch=Path(environ.get("DRIFTLOOP_SCRATCH", "/tmp/driftloop-predictor")),
             event_time=environ.get("DRIFTLOOP_EVENT_TIME") == "1",
             supervised=environ.get("DRIFTLOOP_SUPERVISED") == "1",
-            pod_uid=environ.get("POD_UID") or uuid.uuid4().hex,
+            pod_uid=_pod_uid(environ),
             online_store=environ.get("DRIFTLOOP_ONLINE_STORE", ""),
         )
     except KeyError as error:
@@ -67,3 +68,14 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     except ValueError:
         got = environ.get("DRIFTLOOP_PORT")
         raise InvalidInput("DRIFTLOOP_PORT", "the environment", "a port number", got) from None
+
+
+def _pod_uid(environ: Mapping[str, str]) -> str:
+    """Return POD_UID; in Kubernetes with a suffix, as a container restarts within its pod.
+
+    Its records' numbers begin anew then, and would overwrite what the first process logged.
+    """
+    given, own = environ.get("POD_UID"), uuid.uuid4().hex
+    if not given:
+        return own
+    return f"{given}-{own[:8]}" if "KUBERNETES_SERVICE_HOST" in environ else given
