@@ -10,7 +10,7 @@ from drift_sidecar.scoring import Scored
 from drift_sidecar.window import Window
 from driftloop_contracts import event_types
 from driftloop_contracts.cloudevent import CloudEvent
-from driftloop_contracts.drift.finding import Finding
+from driftloop_contracts.drift.finding import JOINT_NAME, Finding
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent
         "weight": window.weight,
         "level": scored.level,
         "features": [_feature(finding, scored) for finding in scored.findings],
+        "joint": _joint(scored),
         "suspects": [finding.name for finding in scored.findings if finding.suspect],
     }
     if origin.pod:  # the controller judges the counts of all replicas together
@@ -48,15 +49,31 @@ def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent
     # A broken feature is no drift: its distance only says how it is broken.
     shifts = sorted((f for f in scored.findings if f.shift and not f.fault), key=_strength)
     faults = [_fault(finding) for finding in scored.findings if finding.fault]
-    if shifts or faults:
+    causes = [_shift(finding) for finding in shifts] + _together(scored)
+    if causes or faults:
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)
-        causes = [_shift(finding) for finding in shifts]
         events.append(_with(detected, {"shifts": causes, "faults": faults}))
     return events
 
 
 def _strength(finding: Finding) -> float:
     return -finding.effect / max(finding.threshold, 1e-9)
+
+
+def _joint(scored: Scored) -> dict[str, Any] | None:
+    if scored.joint is None:
+        return None
+    return asdict(scored.joint) | {"shift": scored.is_joint_shift}
+
+
+def _together(scored: Scored) -> list[dict[str, Any]]:
+    """Return the cause that all features together are, where they are one."""
+    found = scored.joint
+    if found is None or not scored.is_joint_shift:
+        return []
+    told = asdict(found)
+    own = {name: told[name] for name in ("effect", "threshold", "p_value")}
+    return [{"name": JOINT_NAME, **own, "level": scored.level, "tests": ["joint"]}]
 
 
 def _feature(finding: Finding, scored: Scored) -> dict[str, Any]:

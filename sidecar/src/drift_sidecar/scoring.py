@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 from alibi_detect.cd import FETDrift, TabularDrift
 
+from drift_sidecar import joint
+from drift_sidecar.joint import Joint
 from drift_sidecar.reference import Reference
 from drift_sidecar.window import Window
 from driftloop_contracts.baseline import FeatureBaseline
@@ -47,6 +49,13 @@ class Scored:
     observed: list[Observed]
     findings: list[Finding]
     measured: dict[str, list[Measured]]
+    joint: Joint | None = None
+
+    @property
+    def is_joint_shift(self) -> bool:
+        """Return whether the features together changed, by the rule of single ones."""
+        found = self.joint
+        return found is not None and found.p_value < self.level and found.effect >= found.threshold
 
 
 class Scorer:
@@ -69,7 +78,19 @@ class Scorer:
             for feature in self._reference.features
             if sample is not None
         }
-        return Scored(level, observed, findings, measured)
+        together = None if sample is None else self._joint(sample, window)
+        return Scored(level, observed, findings, measured, together)
+
+    def _joint(self, sample: pa.Table, window: Window) -> Joint | None:
+        """Return the classifier's result; a single feature has no joint change."""
+        features = self._reference.features
+        if len(features) < 2:
+            return None
+        weekdays = window.tallies.weekdays
+        usual = {f.name: self._usual(f, weekdays) for f in features}
+        drawn = {f.name: _array(sample[f.name], f.kind) for f in features}
+        rng = np.random.default_rng([SEED, window.start, 1])
+        return joint.compare(usual, drawn, self._reference.distributions, rng)
 
     def _measured(
         self, feature: FeatureBaseline, column: pa.ChunkedArray, weekdays: tuple[int, ...]
@@ -141,6 +162,13 @@ def _drawn(window: Window) -> pa.Table | None:
     rng = np.random.default_rng([SEED, window.start])
     drawn = rng.choice(sample.num_rows, size, p=weights / weights.sum())
     return sample.take(pa.array(drawn))
+
+
+def _array(column: pa.ChunkedArray, kind: str) -> Values:
+    if kind == "numeric":
+        numbers: Values = column.to_numpy()
+        return numbers
+    return np.array(column.to_pylist(), dtype=object)
 
 
 def _finite(value: float, otherwise: float) -> float:
