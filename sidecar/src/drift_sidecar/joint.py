@@ -153,10 +153,8 @@ def _scores(values: Any, known: Distribution) -> Floats:
 def _frequent(known: Distribution) -> list[int]:
     """Return the cells of the most frequent categories; the last of them says nothing more."""
     weight = np.sum([stratum.counts for stratum in known.strata], axis=0)[:-1]
-    found: list[int] = np.argsort(-weight, kind="stable")[
-        : min(LEVELS, max(1, len(weight) - 1))
-    ]
-    return found
+    most = min(LEVELS, max(1, len(weight) - 1))
+    return [int(cell) for cell in np.argsort(-weight, kind="stable")[:most]]
 
 
 def _normal(known: Distribution) -> Floats:

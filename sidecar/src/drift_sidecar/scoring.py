@@ -120,7 +120,7 @@ class _Detectors:
         self._values = TabularDrift(present, categories_per_feature=kinds) if len(present) else None
         self._detector = "TabularDrift/" + ("chi-square" if kinds else "KS")
         gaps = missing.astype(np.int64)
-        self._gaps = FETDrift(gaps.reshape(-1, 1), alternative="two-sided") if len(gaps) else None
+        self._gaps = FETDrift(gaps.reshape(-1, 1), alternative="greater") if len(gaps) else None
 
     def measure(self, column: pa.ChunkedArray) -> list[Measured]:
         """Return what the detectors say of a window's values."""

@@ -90,10 +90,11 @@ def of_categories(tally: Tally, design_effect: float) -> Evidence:
 
 
 def of_missing(tally: Tally, design_effect: float) -> Evidence:
-    """Compare the share of missing values: Fisher's exact test, two-sided."""
+    """Compare the share of missing values: Fisher's exact test; fewer are no harm."""
     n = effective.rows(tally.weight, tally.square) / design_effect
     share = tally.missing / tally.weight if tally.weight > 0 else 0.0
-    return of_rates(share, n, tally.expected_missing, tally.reference / design_effect)
+    m = tally.reference / design_effect
+    return of_rates(share, n, tally.expected_missing, m, upwards=True)
 
 
 def of_unseen(tally: Tally, design_effect: float) -> Evidence:

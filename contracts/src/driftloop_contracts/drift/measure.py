@@ -1,12 +1,14 @@
 """Measure: a feature's Distribution from the rows of the reference period.
 
 Rows of a regime that ended (before a change) tell how much quiet days vary, but nothing of what
-to expect: they count for the design effect alone.
+to expect: they count for the design effect alone, the larger of both regimes'. A change that is
+two days old cannot tell by itself how slowly a feature wanders.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ class Rows:
     @property
     def strata(self) -> int:
         """Return 7 where every weekday is there often enough, else 1."""
-        days = np.unique(self.seconds[self.current] // distribution.DAY)
+        days = np.unique(self.seconds // distribution.DAY)
         seen = np.bincount(distribution.weekday(days * distribution.DAY), minlength=WEEK)
         return WEEK if self.weekly and seen.min() >= MIN_DAYS else 1
 
@@ -56,26 +58,49 @@ class Rows:
         found: Codes = distribution.weekday(self.seconds)
         return found
 
+    def among(self, chosen: Any) -> Rows:
+        """Return some of the rows, as a regime of their own."""
+        arrays = {name: getattr(self, name)[chosen] for name in ("seconds", "weights", "cells")}
+        return replace(self, **arrays, current=np.ones(int(chosen.sum()), dtype=bool))
+
 
 def numeric(values: Floats, rows: Rows) -> Distribution:
     """Return the distribution of a numeric feature; a missing value is NaN."""
+    return _by_regime(_numeric, values, rows)
+
+
+def categorical(values: Any, rows: Rows) -> Distribution:
+    """Return the distribution of a categorical feature: texts; a missing value is None."""
+    return _by_regime(_categorical, np.array(values, dtype=object), rows)
+
+
+def _by_regime(
+    measured: Callable[[Any, Rows], Distribution], values: Any, rows: Rows
+) -> Distribution:
+    now = measured(values[rows.current], rows.among(rows.current))
+    if rows.current.all():
+        return now
+    before = measured(values[~rows.current], rows.among(~rows.current))
+    names = ("design_effect", "missing_design_effect")
+    return replace(now, **{n: max(getattr(now, n), getattr(before, n)) for n in names})
+
+
+def _numeric(values: Floats, rows: Rows) -> Distribution:
     present = np.isfinite(values)
-    own = present & rows.current
-    cuts = partition.cuts(values[own], rows.weights[own]) if own.any() else ()
+    cuts = partition.cuts(values[present], rows.weights[present]) if present.any() else ()
     codes = np.where(present, partition.numeric(np.nan_to_num(values), cuts), -1)
     hits = codes[:, None] <= np.arange(len(cuts))
     return _distribution(codes, hits, rows, cuts=cuts)
 
 
-def categorical(values: list[str | None], rows: Rows) -> Distribution:
-    """Return the distribution of a categorical feature; a missing value is None."""
-    texts = np.array(["" if v is None else v for v in values], dtype=object)
+def _categorical(values: Any, rows: Rows) -> Distribution:
     present = np.array([v is not None for v in values], dtype=bool)
-    own = present & rows.current
-    known = partition.categories(texts[own], rows.weights[own]) if own.any() else ()
-    codes = np.where(present, partition.categorical(texts, known), -1)
+    texts, weights = values[present], rows.weights[present]
+    known = partition.categories(texts, weights) if present.any() else ()
+    codes = np.full(len(values), -1)
+    codes[present] = partition.categorical(texts, known)
     hits = codes[:, None] == np.arange(len(known))
-    unseen = _unseen(texts[own], rows.weights[own], known)
+    unseen = _unseen(texts, weights, known)
     return _distribution(codes, hits, rows, categories=known or ("",), unseen=unseen)
 
 
@@ -88,27 +113,25 @@ def _distribution(
     unseen: float = 0.0,
 ) -> Distribution:
     stratum, present = rows.stratum, codes >= 0
-    groups = stratum * 2 + rows.current
     cells = len(cuts or categories) + 1
     return Distribution(
         cuts,
         categories,
         tuple(_stratum(codes, rows, stratum == s, cells) for s in range(rows.strata)),
-        _effect(hits, groups, rows, present),
-        _effect(~present[:, None], groups, rows, np.ones(len(codes), dtype=bool)),
+        _effect(hits, stratum, rows, present),
+        _effect(~present[:, None], stratum, rows, np.ones(len(codes), dtype=bool)),
         unseen,
     )
 
 
 def _stratum(codes: Codes, rows: Rows, inside: Any, cells: int) -> Stratum:
-    own = inside & rows.current
-    present, weights = own & (codes >= 0), rows.weights
+    present, weights = inside & (codes >= 0), rows.weights
     counts = np.bincount(codes[present], weights[present], minlength=cells)
     return Stratum(
         tuple(counts.tolist()),
-        float(weights[own & (codes < 0)].sum()),
-        float(weights[own].sum()),
-        float((weights[own] ** 2).sum()),
+        float(weights[inside & (codes < 0)].sum()),
+        float(weights[inside].sum()),
+        float((weights[inside] ** 2).sum()),
     )
 
 
