@@ -1,4 +1,4 @@
-"""``python -m drift_sidecar``: exit code 0 when told to stop, 2 for what it cannot use."""
+"""``python -m drift_sidecar [replay ...]``: exit code 0 at its end, 2 for what it cannot use."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def main() -> int:
 
 
 def _run() -> int:
+    if sys.argv[1:2] == ["replay"]:
+        from drift_sidecar import replay
+
+        return replay.main(sys.argv[2:], os.environ)
     settings = configuration.from_env(os.environ)
     manners.keep()
     # After the settings: a wrong one is said at once, not after seconds of imports.

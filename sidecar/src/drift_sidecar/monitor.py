@@ -9,7 +9,6 @@ event precedes its evidence; a process killed in between takes up where the note
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -81,7 +80,7 @@ class Monitor:
         self.kinds = baseline.kinds
         # Where there are several pods the controller adds their cells up, so none is held back.
         self._min_rows = 1 if pod else baseline.min_rows
-        self._max_seconds = baseline.max_seconds or sys.maxsize
+        self._max_seconds = baseline.max_seconds
         self._scorer, self._windows, self._spool = Scorer(reference), windows, spool
         self._carried: Window | None = None
         self._seen = Seen()
@@ -228,10 +227,9 @@ class Monitor:
         if self._carried is not None:
             window.absorb(self._carried)
             self._carried = None
-        long = window.end - window.start >= self._max_seconds
-        is_ready = window.n >= self._min_rows or (long and window.n > 0)
-        told = self._score(window) if is_ready else []
-        self._carried = None if is_ready else window
+        is_complete = window.is_complete(self._min_rows, self._max_seconds)
+        told = self._score(window) if is_complete else []
+        self._carried = None if is_complete else window
         self._spool.score(self._carried.start if self._carried else window.end)
         return told
 

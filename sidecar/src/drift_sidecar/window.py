@@ -41,6 +41,11 @@ class Window:
         self._predicted += float(weights[present] @ predictions[present])
         self._weighed += float(weights[present].sum())
 
+    def is_complete(self, least: int, longest: int) -> bool:
+        """Return whether it has ``least`` rows, or any after ``longest`` seconds (0: no limit)."""
+        is_long = longest > 0 and self.end - self.start >= longest
+        return self.n >= least or (is_long and self.n > 0)
+
     def absorb(self, earlier: Window) -> None:
         """Take over a window that was too small to be scored; this one starts where it did."""
         self.start = min(self.start, earlier.start)
