@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drift_sidecar import grid
+from drift_sidecar.joint import MIN_EFFECT
 from drift_sidecar.scoring import Scored
 from drift_sidecar.window import Window
 from driftloop_contracts import event_types
@@ -61,17 +62,24 @@ def _strength(finding: Finding) -> float:
 
 
 def _joint(scored: Scored) -> dict[str, Any] | None:
-    if scored.joint is None:
+    found = scored.joint
+    if found is None:
         return None
-    return asdict(scored.joint) | {"shift": scored.is_joint_shift}
+    return {
+        "z": found.z,
+        "p_value": found.p_value,
+        "rows": found.rows[1],
+        "effect": found.effect,
+        "threshold": MIN_EFFECT,
+        "shift": scored.is_joint_shift,
+    }
 
 
 def _together(scored: Scored) -> list[dict[str, Any]]:
     """Return the cause that all features together are, where they are one."""
-    found = scored.joint
-    if found is None or not scored.is_joint_shift:
+    told = _joint(scored)
+    if told is None or not told["shift"]:
         return []
-    told = asdict(found)
     own = {name: told[name] for name in ("effect", "threshold", "p_value")}
     return [{"name": JOINT_NAME, **own, "level": scored.level, "tests": ["joint"]}]
 

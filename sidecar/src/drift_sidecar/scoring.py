@@ -54,8 +54,7 @@ class Scored:
     @property
     def is_joint_shift(self) -> bool:
         """Return whether the features together changed, by the rule of single ones."""
-        found = self.joint
-        return found is not None and found.p_value < self.level and found.effect >= found.threshold
+        return self.joint is not None and self.joint.shift(self.level)
 
 
 class Scorer:
@@ -63,6 +62,8 @@ class Scorer:
 
     def __init__(self, reference: Reference) -> None:
         self._reference, self._baseline = reference, reference.baseline
+        self._kinds = {feature.name: feature.kind for feature in reference.features}
+        self._design_effect = max(d.design_effect for d in reference.distributions.values())
         self._detectors: dict[tuple[str, tuple[int, ...]], Any] = {}
 
     def score(self, window: Window) -> Scored:
@@ -90,7 +91,8 @@ class Scorer:
         usual = {f.name: self._usual(f, weekdays) for f in features}
         drawn = {f.name: _array(sample[f.name], f.kind) for f in features}
         rng = np.random.default_rng([SEED, window.start, 1])
-        return joint.compare(usual, drawn, self._reference.distributions, rng)
+        found = joint.compare(usual, drawn, self._kinds, rng, self._design_effect)
+        return found if min(found.rows) >= joint.FEWEST_ROWS else None
 
     def _measured(
         self, feature: FeatureBaseline, column: pa.ChunkedArray, weekdays: tuple[int, ...]
