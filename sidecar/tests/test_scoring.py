@@ -208,3 +208,11 @@ def test_a_column_without_a_value_is_missing_and_no_shift(judge):
 def test_a_reference_without_a_value_says_nothing(judge, given):
     found = judge(given.draw(ROWS, seed=2), reference={"relevance": [], "device": []})
     assert not any(f.shift for f in found.values())
+
+
+def test_a_broken_feature_is_no_joint_change(given):
+    found = told(given, given.draw(3000, seed=1))
+    broken = given.draw(ROWS, seed=2) | {"device": [None] * ROWS}
+    scored = Scorer(found).score(window_of(found, broken))
+    assert scored.joint.p_value < 1e-6
+    assert not scored.is_joint_shift

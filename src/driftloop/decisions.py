@@ -61,9 +61,10 @@ class WindowJudged:
         """Return the judgement on a window of the whole loop, strongest shift first."""
         strongest = sorted(findings, key=lambda f: -f.effect / f.threshold)
         shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
-        if joint and pooling.shifted(joint, level):
-            shifts |= {JOINT_NAME: wording.joint(joint.effect, joint.threshold)}
         faults = {f.name: wording.fault(f.to_data()) for f in findings if f.fault}
+        # A classifier tells a broken feature apart first of all, and a broken feature is no drift.
+        if joint and not faults and pooling.shifted(joint, level):
+            shifts |= {JOINT_NAME: wording.joint(joint.effect, joint.threshold)}
         return cls(window.bundle, window.start, window.end, shifts, faults)
 
 
@@ -149,8 +150,7 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
     elif isinstance(event, WindowJudged):
         decision = _judged(state, event, spec)
     elif isinstance(event, CellScored):
-        pool = state.pool.put(event.cell)
-        decision = _pooled(state.model_copy(update={"pool": pool}), spec, now)
+        decision = _counted(state, event.cell).then(lambda s: _pooled(s, spec, now))
     elif isinstance(event, RetrainingEnded):
         decision = _ended(state, event, spec)
     else:
@@ -172,6 +172,13 @@ def _begun(state: State, now: datetime) -> Decision:
 def _ask(state: State, cause: Cause) -> Decision:
     waiting = (*state.waiting, cause)
     return Decision(state.model_copy(update={"waiting": waiting}), reasons=cause.evidence)
+
+
+def _counted(state: State, cell: Cell) -> Decision:
+    """Take one replica's part; pods that still drain count against a bundle that has left."""
+    if cell.bundle != state.champion:
+        return Decision(state, reasons=(f"The window was judged against {cell.bundle}.",))
+    return Decision(state.model_copy(update={"pool": state.pool.put(cell)}))
 
 
 def _pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:

@@ -53,8 +53,9 @@ class Scored:
 
     @property
     def is_joint_shift(self) -> bool:
-        """Return whether the features together changed, by the rule of single ones."""
-        return self.joint is not None and self.joint.shift(self.level)
+        """Return whether the features together changed; a broken one would be told apart first."""
+        is_whole = not any(finding.fault for finding in self.findings)
+        return is_whole and self.joint is not None and self.joint.shift(self.level)
 
 
 class Scorer:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from driftloop.decisions import CellScored
 from driftloop.services.controller import translation
 from driftloop_contracts import event_types
 from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.drift.observed import Observed, Rule
+from driftloop_contracts.drift.tally import Tally
 from driftloop_contracts.errors import InvalidInput
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -51,3 +55,17 @@ def test_a_fault_of_a_later_sidecar_is_passed_on_in_its_word() -> None:
 def test_any_other_event_is_refused(event: CloudEvent) -> None:
     with pytest.raises(InvalidInput):
         translation.judged(event)
+
+
+def test_one_of_several_pods_tells_counts() -> None:
+    rule = Rule("a", "numeric", 0.05, 1.0, 1.0, 1.0, True)
+    one = Observed(rule, Tally((3.0, 1.0), 0.0, 4, 4.0, 4.0, (0.5, 0.5), 0.0, 100.0))
+    joint = {"z": 1.0, "p_value": 0.2, "rows": 4, "effect": 0.1, "threshold": 0.05, "shift": False}
+    told = {"pod": "p-1", "observed": [json.loads(json.dumps(one.to_data()))], "joint": joint}
+    found = translation.scored(scored(n=4, **told), NOON)
+    assert isinstance(found, CellScored)
+    assert (found.cell.rows, found.cell.since, found.cell.joint[0].z) == (4, NOON, 1.0)
+    assert found.cell.features[0]["tally"]["counts"] == [3.0, 1.0]
+    for hostile in ([{"rule": {}, "tally": []}], "text", [1], None):
+        with pytest.raises(InvalidInput):
+            translation.scored(scored(n=4, **told | {"observed": hostile}), NOON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ from driftloop.drift import pool
 from driftloop.drift.pool import Cell, Joint, Pool
 from driftloop.loop import LearningLoop
 from driftloop.state import State
+from driftloop_contracts.drift.finding import JOINT_NAME
 from driftloop_contracts.drift.observed import Observed, Rule
 from driftloop_contracts.drift.tally import Tally
 
@@ -101,10 +103,23 @@ def test_what_comes_late_counts_in_the_next_window(ads: LearningLoop) -> None:
     assert later(ads, decide(ads, state, [late]), late).state.waiting
 
 
-def test_another_bundle_starts_anew(ads: LearningLoop) -> None:
+def test_a_new_champion_starts_anew(ads: LearningLoop) -> None:
     state = decide(ads, State(champion="0001-a"), [part(90, shift=0.5)])
+    state = state.model_copy(update={"champion": "0002-b"})
     state = decide(ads, state, [part(90, shift=0.5, bundle="0002-b")])
     assert [cell.bundle for cell in state.pool.waiting] == ["0002-b"]
+    again = decide(ads, state, [part(90, shift=0.5)])
+    assert again.pool == state.pool, "a pod that drains counts against a bundle that has left"
+
+
+def test_a_broken_feature_is_no_joint_change(ads: LearningLoop) -> None:
+    joint = Joint(z=9.0, rows=600, effect=0.9, threshold=0.05)
+    window = part(600).model_copy(update={"joint": (joint,)})
+    findings, together, level = pool.judge(window, ads.spec.drift)
+    whole = decisions.WindowJudged.of(window, findings, together, level)
+    broken = [replace(finding, fault="missing") for finding in findings]
+    assert list(whole.shifts) == [JOINT_NAME]
+    assert decisions.WindowJudged.of(window, broken, together, level).shifts == {}
 
 
 def test_the_state_survives_json(ads: LearningLoop) -> None:
