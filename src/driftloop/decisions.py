@@ -59,7 +59,7 @@ class WindowJudged:
         cls, window: Cell, findings: Sequence[Finding], joint: Joint | None, level: float
     ) -> WindowJudged:
         """Return the judgement on a window of the whole loop, strongest shift first."""
-        strongest = sorted(findings, key=lambda f: -f.effect / f.threshold)
+        strongest = sorted(findings, key=lambda f: -f.strength)
         shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
         faults = {f.name: wording.fault(f.to_data()) for f in findings if f.fault}
         # A classifier tells a broken feature apart first of all, and a broken feature is no drift.

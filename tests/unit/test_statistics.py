@@ -16,6 +16,7 @@ from driftloop.loop import LearningLoop
 from driftloop.quantities import Rate
 from driftloop_contracts.baseline import Baseline
 from driftloop_contracts.drift import level, verdict
+from driftloop_contracts.drift.distribution import WEEKDAY
 from driftloop_contracts.drift.observed import Observed
 from driftloop_contracts.drift.tally import Tally
 from driftloop_contracts.errors import InvalidInput
@@ -179,7 +180,7 @@ def test_the_sample_knows_its_weekdays_where_weeks_matter(small: LearningLoop) -
     sample, baseline = calibration.build(frame(rng, 28, 50, 0.0), loop, None, rng)
     strata = [len(f.distribution.strata) for f in baseline.features]  # type: ignore[union-attr]
     assert strata == [7, 7]
-    assert set(sample[calibration.WEEKDAY]) == set(range(7))
+    assert set(sample[WEEKDAY]) == set(range(7))
 
 
 def test_log_loss_of_aggregates_is_that_of_their_rows() -> None:

@@ -7,7 +7,7 @@ release 0.1 knows no distribution: whoever reads it measures one on the referenc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +15,6 @@ from driftloop_contracts.drift import distribution, level
 from driftloop_contracts.drift.distribution import Distribution
 from driftloop_contracts.drift.observed import Rule
 from driftloop_contracts.errors import BundleRefused
-
-JOINT = 1
-"""Tests of a window beside those of single features: the one on joint changes."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,11 @@ class Baseline:
         """Return the kind of every feature that a record holds."""
         return {f.name: f.kind for f in self.features} | dict(self.unmonitored)
 
-    def level_of(self, seconds: int, tests: int) -> float:
-        """Return the level of one of ``tests`` tests on a window of so many seconds."""
+    def level_of(self, seconds: int, rules: Iterable[Rule]) -> float:
+        """Return the level of every test on a window of so many seconds."""
         if not self.alarms_per_second:
             return self.level
-        return level.of_test(self.alarms_per_second, seconds, tests + JOINT)
+        return level.of_window(self.alarms_per_second, seconds, rules)
 
     def to_json(self) -> bytes:
         """Return the baseline as the bundle stores it."""

@@ -48,17 +48,15 @@ def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent
         data |= {"pod": origin.pod, "observed": [one.to_data() for one in scored.observed]}
     events = [_with(said, data)]
     # A broken feature is no drift: its distance only says how it is broken.
-    shifts = sorted((f for f in scored.findings if f.shift and not f.fault), key=_strength)
+    shifts = sorted(
+        (f for f in scored.findings if f.shift and not f.fault), key=lambda f: -f.strength
+    )
     faults = [_fault(finding) for finding in scored.findings if finding.fault]
     causes = [_shift(finding) for finding in shifts] + _together(scored)
     if causes or faults:
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)
         events.append(_with(detected, {"shifts": causes, "faults": faults}))
     return events
-
-
-def _strength(finding: Finding) -> float:
-    return -finding.effect / max(finding.threshold, 1e-9)
 
 
 def _joint(scored: Scored) -> dict[str, Any] | None:

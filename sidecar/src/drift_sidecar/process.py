@@ -32,8 +32,6 @@ from driftloop_contracts.object_store import open_store
 
 log = logging.getLogger(__name__)
 
-SAMPLE_ROWS = 20_000
-"""Most rows of one window that are scored; the inference log keeps every row."""
 TICK = 1.0
 """Longest time, in seconds, between two looks at what is to be done."""
 EXPIRY = 1.0
@@ -69,16 +67,13 @@ def create_monitor(settings: Settings) -> Monitor:
         # A folder of its own: what another version left in the scratch folder is not in it.
         folder = Path(settings.scratch or temporary) / settings.bundle
         found = reference.fetch(store, settings.loop, settings.bundle, folder)
-    baseline = found.baseline
-    size = max(SAMPLE_ROWS, baseline.min_rows)
-    windows = Windows(found, size)
     folder = spool_folder.hold(settings)
     spool = Spool(folder / settings.loop / settings.bundle, settings.spool_bytes)
     uploader = Uploader(spool, InferenceLog(store, settings.loop, settings.bundle))
     outbox = Outbox(settings.sink, folder / ".outbox", token_file=settings.token_file)
     for left in spool_folder.left(folder, settings, store):
         start(left.run)
-    return Monitor(found, windows, spool, uploader, outbox, settings.pod)
+    return Monitor(found, Windows(found), spool, uploader, outbox, settings.pod)
 
 
 def create_intake(monitor: Monitor, settings: Settings) -> Intake:

@@ -17,15 +17,13 @@ from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.bundle import BASELINE, REFERENCE
 from driftloop_contracts.category import text
 from driftloop_contracts.drift import measure
-from driftloop_contracts.drift.distribution import Distribution
+from driftloop_contracts.drift.distribution import WEEKDAY, Distribution
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
 
 Values = np.ndarray[Any, Any]
 
 KINDS = ("numeric", "categorical")
-WEEKDAY = "__weekday"
-"""The sample's column that says the day of the week."""
 CAUTIOUS = 4.0
 """Design effect where none was measured: that of numbers whose neighbours correlate by 0.6."""
 

@@ -19,6 +19,7 @@ import pyarrow.dataset as ds
 
 from drift_sidecar import events, reference
 from drift_sidecar.events import Origin
+from drift_sidecar.monitor import SEED
 from drift_sidecar.record_stream import by_cell
 from drift_sidecar.reference import Reference
 from drift_sidecar.scoring import Scorer
@@ -27,10 +28,6 @@ from drift_sidecar.windows import Windows
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import open_store
-
-SAMPLE_ROWS = 20_000
-"""Most rows of a window that Alibi Detect measures, as in the sidecar."""
-SEED = 20120401
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -73,7 +70,7 @@ def scored(
 ) -> Iterator[CloudEvent]:
     """Yield the events of every window, in order; the rows may come in any."""
     rng = np.random.default_rng(SEED)
-    windows = Windows(found, max(SAMPLE_ROWS, found.baseline.min_rows))
+    windows = Windows(found)
     for batch in rows:
         for part, second in by_cell(batch, windows.length):
             windows.add(part, second, rng)

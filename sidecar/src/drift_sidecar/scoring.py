@@ -70,8 +70,8 @@ class Scorer:
     def score(self, window: Window) -> Scored:
         """Return what a window shows."""
         observed = window.tallies.observed()
-        tests = sum(one.rule.tests for one in observed)
-        level = self._baseline.level_of(window.end - window.start, tests)
+        rules = [one.rule for one in observed]
+        level = self._baseline.level_of(window.end - window.start, rules)
         findings = verdict.judge_all(observed, level, self._baseline.min_rows)
         sample = _drawn(window)
         weekdays = window.tallies.weekdays

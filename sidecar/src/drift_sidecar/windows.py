@@ -11,12 +11,16 @@ from drift_sidecar.sample import Sample
 from drift_sidecar.tallies import Tallies
 from drift_sidecar.window import Window
 
+SAMPLE_ROWS = 20_000
+"""Most rows of one window that Alibi Detect measures; every row is counted and logged."""
+
 
 class Windows:
     """Open windows of the reference's length, in seconds; not safe to share between threads."""
 
-    def __init__(self, reference: Reference, sample_size: int) -> None:
-        self.reference, self.sample_size = reference, sample_size
+    def __init__(self, reference: Reference, sample_size: int = SAMPLE_ROWS) -> None:
+        self.reference = reference
+        self.sample_size = max(sample_size, reference.baseline.min_rows)
         self.length = reference.baseline.window_seconds
         self.features = [feature.name for feature in reference.features]
         self.closed_until, self.newest = 0, 0

@@ -16,13 +16,10 @@ import pandas as pd
 
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
-from driftloop_contracts.baseline import JOINT, Baseline, FeatureBaseline
+from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.category import text
 from driftloop_contracts.drift import distribution, level, measure
-from driftloop_contracts.drift.distribution import Distribution
-
-WEEKDAY = "__weekday"
-"""The reference sample's column that says the day of the week, where weeks matter."""
+from driftloop_contracts.drift.distribution import WEEKDAY, Distribution
 
 
 def build(
@@ -36,13 +33,13 @@ def build(
     recent = _recent(rows, loop)
     when = _when(recent, loop, onset)
     features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
-    tests = sum(f.rule(f.distribution).tests for f in features if f.distribution) + JOINT
+    rules = [f.rule(f.distribution) for f in features if f.distribution]
     seconds, budget = drift.window.min_duration.total_seconds(), drift.false_alarms.per_second
     baseline = Baseline(
         loop=loop.name,
         window_seconds=int(seconds),
         min_rows=drift.window.rows,
-        level=level.of_test(budget, seconds, tests),
+        level=level.of_window(budget, seconds, rules),
         features=features,
         unmonitored=tuple((c.name, c.kind) for c in columns if not c.monitored),
         max_seconds=int(drift.window.max_duration.total_seconds()),

@@ -17,10 +17,8 @@ from scipy import special
 
 from driftloop.loop import Drift
 from driftloop.value import Value
-from driftloop_contracts.baseline import JOINT
 from driftloop_contracts.drift import evidence, level, observed, verdict
 from driftloop_contracts.drift.finding import Finding
-from driftloop_contracts.drift.observed import Observed
 
 GRACE = timedelta(seconds=15)
 """How long a cell waits for further replicas."""
@@ -97,15 +95,11 @@ class Pool(Value):
 def judge(window: Cell, drift: Drift) -> tuple[list[Finding], Joint | None, float]:
     """Return the findings on a window of the loop, its joint test if any, and the level."""
     features = [observed.from_data(one) for one in window.features]
-    alpha = level_of(features, window.end - window.start, drift)
+    seconds = (window.end - window.start).total_seconds()
+    rules = [one.rule for one in features]
+    alpha = level.of_window(drift.false_alarms.per_second, seconds, rules)
     findings = verdict.judge_all(features, alpha, drift.window.rows)
     return findings, combined(window.joint), alpha
-
-
-def level_of(features: Sequence[Observed], length: timedelta, drift: Drift) -> float:
-    """Return the level of one test on a window of that length."""
-    tests = sum(one.rule.tests for one in features) + JOINT
-    return level.of_test(drift.false_alarms.per_second, length.total_seconds(), tests)
 
 
 def combined(parts: Sequence[Joint]) -> Joint | None:

@@ -15,6 +15,8 @@ Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 DAY = 86400
 WEEK = 7
+WEEKDAY = "__weekday"
+"""The reference sample's column that says the day of the week, where weeks matter."""
 EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 

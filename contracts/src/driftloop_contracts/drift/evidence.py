@@ -94,7 +94,7 @@ def of_missing(tally: Tally, design_effect: float) -> Evidence:
     n = effective.rows(tally.weight, tally.square) / design_effect
     share = tally.missing / tally.weight if tally.weight > 0 else 0.0
     m = tally.reference / design_effect
-    return of_rates(share, n, tally.expected_missing, m, upwards=True)
+    return of_excess(share, n, tally.expected_missing, m)
 
 
 def of_unseen(tally: Tally, design_effect: float) -> Evidence:
@@ -102,21 +102,20 @@ def of_unseen(tally: Tally, design_effect: float) -> Evidence:
     total = sum(tally.counts)
     share = tally.counts[-1] / total if total > 0 else 0.0
     n = effective.rows(tally.weight, tally.square) / design_effect
-    return of_rates(share, n, tally.expected[-1], tally.reference / design_effect, upwards=True)
+    return of_excess(share, n, tally.expected[-1], tally.reference / design_effect)
 
 
-def of_rates(share: float, n: float, usual: float, m: float, *, upwards: bool = False) -> Evidence:
-    """Compare two rates on n and m effective rows: Fisher's exact test; statistic: the difference.
+def of_excess(share: float, n: float, usual: float, m: float) -> Evidence:
+    """Say whether a rate exceeds the usual one, on n and m effective rows: Fisher's exact test.
 
-    ``upwards``: only an excess counts.
+    Statistic: the difference.
     """
     if n < 1 or m < 1:
         return NONE
     hits, known = round(share * n), round(usual * m)
     table = [[hits, round(n) - hits], [known, round(m) - known]]
-    side = "greater" if upwards else "two-sided"
-    p = float(stats.fisher_exact(table, alternative=side)[1])
-    effect = float(cohens_h(share, usual)) if share > usual or not upwards else 0.0
+    p = float(stats.fisher_exact(table, alternative="greater")[1])
+    effect = float(cohens_h(share, usual)) if share > usual else 0.0
     return Evidence(share - usual, min(1.0, p), effect)
 
 

@@ -51,6 +51,11 @@ class Finding:
         return asdict(self)
 
     @property
+    def strength(self) -> float:
+        """Return how many times the smallest effect that counts it shows."""
+        return self.effect / max(self.threshold, 1e-9)
+
+    @property
     def share(self) -> float:
         """Return the share of the window that the fault is about, in [0, 1]."""
         amount = {"missing": self.missing, "out_of_range": self.out_of_range}

@@ -17,6 +17,25 @@ lower the rate.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Protocol
+
+JOINT = 1
+"""Tests of a window beside those of single features: the one on joint changes."""
+
+
+class Tested(Protocol):
+    """A feature's rule, of which only the number of its tests matters here."""
+
+    @property
+    def tests(self) -> int:
+        """Return how many tests the feature takes."""
+
+
+def of_window(alarms_per_second: float, window_seconds: float, rules: Iterable[Tested]) -> float:
+    """Return the level of every test on a window of these features."""
+    tests = sum(rule.tests for rule in rules) + JOINT
+    return of_test(alarms_per_second, window_seconds, tests)
 
 
 def of_test(alarms_per_second: float, window_seconds: float, tests: int) -> float:
