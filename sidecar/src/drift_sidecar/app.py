@@ -68,11 +68,11 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
             body = await _body(request)
             return await run_in_threadpool(_answer, monitor, took, request.headers, body)
         except TooLarge as error:
-            return _refused(monitor, took, 413, error)
+            return _refused(took, 413, error)
         except DriftloopError as error:
-            return _refused(monitor, took, STATUS.get(type(error), 500), error)
+            return _refused(took, STATUS.get(type(error), 500), error)
         except OSError as error:
-            return _refused(monitor, took, 503, _busy(error))
+            return _refused(took, 503, _busy(error))
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -80,10 +80,10 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
         return PlainTextResponse("ok")
 
     async def status(_: Request) -> Response:
-        return JSONResponse(monitor.status() | {"intake": took.status()})
+        return JSONResponse(_status(monitor, took))
 
     async def told(_: Request) -> Response:
-        text = metrics.text(monitor.status() | {"intake": took.status()})
+        text = metrics.text(_status(monitor, took))
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     async def protocol(_: Request) -> Response:
@@ -100,6 +100,11 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
             Route("/protocol", protocol),
         ]
     )
+
+
+def _status(monitor: Monitor, intake: Intake) -> dict[str, Any]:
+    own = intake.status()
+    return monitor.status() | {"rejected": sum(own["refused"].values()), "intake": own}
 
 
 async def _body(request: Request) -> bytes:
@@ -167,8 +172,7 @@ def _busy(error: OSError) -> Busy:
     return Busy("The sidecar's disk takes nothing; send the event again later.")
 
 
-def _refused(monitor: Monitor, intake: Intake, status: int, error: DriftloopError) -> Response:
-    monitor.reject()
+def _refused(intake: Intake, status: int, error: DriftloopError) -> Response:
     intake.reject(REASONS.get(type(error), "store"))
     # A message may repeat half of a character that somebody sent.
     sentence = str(error).encode("utf-8", "replace").decode()

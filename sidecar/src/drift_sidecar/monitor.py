@@ -56,7 +56,6 @@ class Counts:
     windows: int = 0
     events: int = 0
     late: int = 0
-    rejected: int = 0
     duplicates: int = 0
     last_seq: int = -1
 
@@ -171,11 +170,6 @@ class Monitor:
             self._spool.seal()
             self.uploader.upload()
         self.outbox.drain(timeout=10)
-
-    def reject(self) -> None:
-        """Count a request that was refused."""
-        with self._intake:
-            self.counts.rejected += 1
 
     def status(self) -> dict[str, Any]:
         """Return the counts with the loop, the bundle and what did not reach the sink."""
