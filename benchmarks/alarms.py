@@ -1,6 +1,6 @@
 """The false alarms and the misses of the rule of drift, on streams whose truth is known.
 
-    sidecar/.venv/bin/python benchmarks/alarms.py [--seeds 200] [--days 90] [--joint 20] [--quick]
+    sidecar/.venv/bin/python benchmarks/alarms.py [--seeds 200] [--days 90] [--joint 200] [--quick]
         [--only changes|stationary]
 
 Needs the sidecar's environment. Stationary streams of 5,000 rows a day, a window a day, after a
@@ -347,7 +347,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seeds", type=int, default=200)
     options.add_argument("--days", type=int, default=90)
-    options.add_argument("--joint", type=int, default=20, help="seeds with the joint test")
+    options.add_argument("--joint", type=int, default=200, help="seeds with the joint test")
     options.add_argument("--only", choices=["changes", "stationary"])
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()

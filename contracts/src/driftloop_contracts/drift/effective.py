@@ -59,8 +59,10 @@ def design_effect(
     of their own beside those of 16 to ``longest`` rows.
     """
     found, ratio = 1.0, 1.0
+    weighted = np.ascontiguousarray((hits * weights[:, None]).T)
+    usual = _means(weighted, weights, groups, int(groups.max()) + 1)
     for blocks in _blockings(cells, longest):
-        squares, freedom = _squares(hits, weights, groups, blocks)
+        squares, freedom = _squares(weighted, weights, groups, blocks, usual)
         if freedom < FEWEST - 1 or not squares.size:
             continue
         mean = float(squares.mean())
@@ -81,14 +83,15 @@ def _blockings(cells: Codes, longest: int) -> Iterator[Codes]:
     yield np.unique(cells, return_inverse=True)[1].astype(np.int64)
 
 
-def _squares(hits: Floats, weights: Floats, groups: Codes, blocks: Codes) -> tuple[Floats, int]:
+def _squares(
+    weighted: Floats, weights: Floats, groups: Codes, blocks: Codes, usual: Floats
+) -> tuple[Floats, int]:
     """Return each share's mean standardized square over the blocks, and the degrees of freedom."""
-    count, kinds = int(blocks.max()) + 1, int(groups.max()) + 1
+    count, kinds = int(blocks.max()) + 1, len(usual)
     own = np.bincount(blocks * kinds + groups, weights, count * kinds).reshape(count, kinds)
     kish = rows_of(own.sum(axis=1), _sums(weights**2, blocks, count))
-    usual = _means(hits, weights, groups, kinds)
     expected = own @ usual / own.sum(axis=1)[:, None]
-    shares = _means(hits, weights, blocks, count)
+    shares = _means(weighted, weights, blocks, count)
     usable = (expected * (1 - expected) * kish[:, None]).mean(axis=0) > 0.5
     spread = np.maximum(expected * (1 - expected), 1e-12)
     squares = kish[:, None] * (shares - expected) ** 2 / spread
@@ -102,9 +105,9 @@ def rows_of(weight: Floats, square: Floats) -> Floats:
     return found
 
 
-def _means(hits: Floats, weights: Floats, blocks: Codes, count: int) -> Floats:
+def _means(weighted: Floats, weights: Floats, blocks: Codes, count: int) -> Floats:
     total = np.maximum(_sums(weights, blocks, count), 1e-300)
-    means: Floats = np.stack([_sums(weights * c, blocks, count) / total for c in hits.T], axis=1)
+    means: Floats = np.stack([_sums(share, blocks, count) / total for share in weighted], axis=1)
     return means
 
 
