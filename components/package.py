@@ -19,4 +19,5 @@ def package(
     from driftloop.training import steps
 
     facts = {**release.metadata, "metrics": scored.metadata}
-    bundle.metadata.update(steps.package(loop, store, order, joined.path, release.path, facts))
+    paths = {"joined": joined.path, "release": release.path, "scored": scored.path}
+    bundle.metadata.update(steps.package(loop, store, order, paths, facts))

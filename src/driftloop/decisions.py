@@ -9,6 +9,7 @@ Rules
 - A broken feature is no drift: a person is told once, the window's rows are quarantined.
 - One retraining at a time; ``cooldown`` and ``dailyBudget`` bound them; after ``breaker`` in a
   row without a promotion nothing opens until a person steps in.
+- Outcomes that no longer follow the champion's predictions are drift as well.
 - At a promotion, causes whose evidence ends before the new bundle's data end are superseded.
 """
 
@@ -20,11 +21,12 @@ from datetime import datetime, timedelta
 
 from driftloop.drift import pool as pooling
 from driftloop.drift import wording
+from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Cell, Joint
 from driftloop.loop import LoopSpec
 from driftloop.quantities import show_duration
 from driftloop.state import Cause, Interval, Kind, State
-from driftloop_contracts.drift.finding import JOINT_NAME, Finding
+from driftloop_contracts.drift.finding import JOINT_NAME, OUTCOMES_NAME, Finding
 
 DAY = timedelta(days=1)
 MAX_QUARANTINE = 64
@@ -85,7 +87,14 @@ class CellScored:
     cell: Cell
 
 
-Event = Started | Ticked | WindowJudged | CellScored | RetrainingEnded
+@dataclass(frozen=True)
+class CohortMatured:
+    """The outcomes of some records are decided."""
+
+    part: Matured
+
+
+Event = Started | Ticked | WindowJudged | CellScored | CohortMatured | RetrainingEnded
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,8 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
         decision = _judged(state, event, spec)
     elif isinstance(event, CellScored):
         decision = _counted(state, event.cell).then(lambda s: _pooled(s, spec, now))
+    elif isinstance(event, CohortMatured):
+        decision = _followed(state, event.part, spec)
     elif isinstance(event, RetrainingEnded):
         decision = _ended(state, event, spec)
     else:
@@ -190,6 +201,23 @@ def _pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:
         event = WindowJudged.of(window, findings, joint, level)
         decision = decision.then(lambda s, event=event: _judged(s, event, spec))  # type: ignore[misc]
     return decision
+
+
+def _followed(state: State, part: Matured, spec: LoopSpec) -> Decision:
+    """Judge the champion's mature records once they are enough.
+
+    Those of a time when a feature was broken tell of the feature.
+    """
+    broken = any(i.start <= part.end and part.start < i.end for i in state.quarantine)
+    if part.bundle != state.champion or broken:
+        return Decision(state)
+    grown = state.matured + part if state.matured else part
+    if not grown.is_complete(spec.drift):
+        return Decision(state.model_copy(update={"matured": grown}))
+    why = grown.shift(spec.drift)
+    shifts = {OUTCOMES_NAME: why} if why else {}
+    event = WindowJudged(grown.bundle, grown.start, grown.end, shifts, {})
+    return _drifted(state.model_copy(update={"matured": None}), event, spec)
 
 
 def _judged(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
@@ -300,6 +328,7 @@ def _promoted(idle: State, before: State, event: RetrainingEnded, spec: LoopSpec
         "onset": before.running_onset,
         "fresh": _fresh(before.running_onset, before.started[-1], spec),
         "waiting": tuple(cause for cause in idle.waiting if cause not in covered),
+        "matured": None,
         "unpromoted": 0,
     }
     reasons = [f"{event.version} passed the gate."]

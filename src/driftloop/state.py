@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
+from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Pool
 from driftloop.value import Value
 
@@ -40,7 +41,8 @@ class State(Value):
     change the champion was trained after, with ``fresh`` labelled time since it at that
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
     a row that promoted nothing; ``told``: deferrals already reported; ``pool``: windows of several
-    replicas that are not complete.
+    replicas that are not complete; ``matured``: the champion's mature records, not yet enough to
+    be judged.
     """
 
     champion: str = ""
@@ -57,3 +59,4 @@ class State(Value):
     unpromoted: int = 0
     told: tuple[str, ...] = ()
     pool: Pool = Pool()
+    matured: Matured | None = None

@@ -76,6 +76,13 @@ class Baseline:
         """Return the kind of every feature that a record holds."""
         return {f.name: f.kind for f in self.features} | dict(self.unmonitored)
 
+    @property
+    def tests(self) -> int:
+        """Return how many tests the loop's budget of false alarms is shared by."""
+        # A bundle of release 0.1 has no distribution; the number of tests does not depend on it.
+        nothing = Distribution((), (), (), 1.0, 1.0)
+        return level.tests_of(f.rule(f.distribution or nothing) for f in self.features)
+
     def level_of(self, seconds: int, rules: Iterable[Rule]) -> float:
         """Return the level of every test on a window of so many seconds."""
         if not self.alarms_per_second:

@@ -16,6 +16,7 @@ MANIFEST = "manifest.json"
 MODEL = "model.skops"
 REFERENCE = "reference.parquet"
 BASELINE = "baseline.json"
+OUTCOMES = "outcomes.json"
 SCHEMA_VERSION = 1
 
 

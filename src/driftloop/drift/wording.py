@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from driftloop_contracts.drift.finding import Test
 
 
 def shift(feature: Mapping[str, Any]) -> str:
@@ -24,6 +26,19 @@ def joint(effect: float, threshold: float) -> str:
     """
     gini = f"Gini {effect:.3f} (threshold {threshold:.3f})"
     return f"a classifier tells the window from the reference, {gini}"
+
+
+def outcomes(tests: Sequence[Test], rate: float, expected: float, threshold: float) -> str:
+    """Return the evidence that outcomes do not follow the predictions any more.
+
+    >>> outcomes([Test("rate", 9.0, 1e-9, 0.31, True)], 0.03, 0.02, 0.05)
+    '0.03 of them came where 0.02 was expected, rate by effect 0.310 (threshold 0.050, p = 1.0e-09)'
+    """
+    evidence = ", ".join(
+        f"{t.name} by effect {t.effect:.3f} (threshold {threshold:.3f}, p = {t.p_value:.1e})"
+        for t in tests
+    )
+    return f"{rate:.3g} of them came where {expected:.3g} was expected, {evidence}"
 
 
 def fault(feature: Mapping[str, Any]) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from driftloop.drift.concept import Watched
 from driftloop.evaluation import kpi, loss
 from driftloop.labels import join as labels
 from driftloop.loop import LearningLoop
 from driftloop_contracts import times
 
-COLUMNS = ("prediction_id", "event_time", "weight", "prediction")
+COLUMNS = ("prediction_id", "event_time", "weight", "prediction", "bundle_version")
 """What a cohort is made of, in the inference log."""
 WAITED = timedelta(days=7)
 """How long after maturity a label is waited for; later ones count in training only."""
@@ -66,12 +67,14 @@ def between(
     loop: LearningLoop,
     start: datetime,
     end: datetime,
+    watched: Watched | None = None,
 ) -> dict[str, Any] | None:
     """Return what is told of the records that became mature, or labelled, after ``start``.
 
     ``records``: of the inference log with ``COLUMNS``; ``outcomes``: those known at ``end``
-    (inclusive). A record is in one cohort alone: it is not judged again when its label is
-    corrected. None where there is no such record.
+    (inclusive); ``watched``: the bundle whose records are compared with its concept. A record is
+    in one cohort alone: it is not judged again when its label is corrected. None where there is
+    no such record.
     """
     # A score is waited for as long as it takes; a maturity found from delays would move.
     source = loop.spec.label_source.model_copy(update={"completeness": None})
@@ -87,6 +90,7 @@ def between(
         "start": times.to_text(asked.min().floor("D").to_pydatetime()),
         "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
         "coverage": found.coverage.share,
+        "outcomes": watched.told(rows, end - start) if watched else None,
     }
 
 

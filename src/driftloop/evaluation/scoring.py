@@ -13,11 +13,17 @@ from driftloop.usecase import UseCase
 
 
 def losses(usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path]) -> pd.DataFrame:
-    """Return each row's key, weight, positives and ``<name>_loss`` (row total) of every model."""
+    """Return each row's key, weight, positives and ``<name>_loss`` (row total) of every model.
+
+    ``probability``: the candidate's, which has not seen the rows.
+    """
     entity = usecase.loop.spec.gate.entity
-    scored = rows[["prediction_id", entity, "weight", "positives"]].copy()
+    columns = ["prediction_id", "event_time", entity, "weight", "positives"]
+    scored = rows[list(dict.fromkeys(columns))].copy()
     for name, path in models.items():
         probability = fit.predict(usecase, model_file.load(path), rows)
+        if name == "candidate":
+            scored["probability"] = probability
         scored[f"{name}_loss"] = loss.log_loss(probability, rows["positives"], rows["weight"])
     return scored
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import queue
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,8 @@ import pandas as pd
 
 from driftloop import decisions
 from driftloop.archive import Archive
+from driftloop.drift import concept
+from driftloop.drift.concept import Watched
 from driftloop.evaluation import cohort
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import outcomes
@@ -82,6 +85,7 @@ class Replay:
         )
         self._client = httpx.Client(timeout=60)
         self._scored_until = start
+        self._watched_bundles: dict[str, Watched | None] = {}
 
     def days(self) -> tuple[list[pd.Timestamp], list[pd.Timestamp]]:
         """Return the midnights of the warm-up and those of the days to serve."""
@@ -122,10 +126,10 @@ class Replay:
     def _midnight(self, now: pd.Timestamp) -> None:
         self._learn(now)
         self._materialize(now)
-        events = self._close_windows(now)
-        self._score_cohort(now)
-        for event in events:
+        # Windows first: they tell which of the cohort's records had broken features.
+        for event in self._close_windows(now):
             self.controller.receive(event, _instant(now))
+        self._score_cohort(now)
 
     def _learn(self, now: pd.Timestamp) -> None:
         """Take the outcomes known by ``now``, archive them and compute the feature rows."""
@@ -211,13 +215,27 @@ class Replay:
         records = self.log.read(earliest, last, cohort.COLUMNS)
         reports = self.archive.outcomes(earliest, last, loop.spec.objective.label)
         self._scored_until = now
-        data = cohort.between(records, reports, loop, first, last)
+        data = cohort.between(records, reports, loop, first, last, self._watched())
         if data is None:
             return
         self.served.cohorts.append(data)
         source, identity = f"/driftloop/{loop.name}/cohort", f"cohort/{times.to_text(last)}"
         event = CloudEvent(identity, source, event_types.COHORT_SCORED, last, data)
         self.controller.receive(event, last)
+
+    def _watched(self) -> Watched | None:
+        """Return the bundle in service, if its outcomes are followed."""
+        assert self.serving.pair is not None
+        version = self.serving.pair.version
+        if version not in self._watched_bundles:
+            store, name = self.archive.store, self.usecase.loop.name
+            with tempfile.TemporaryDirectory() as folder:
+                manifest = bundle.fetch(store, name, version, Path(folder))
+                files = {file: (Path(folder) / file).read_bytes() for file in manifest.files}
+            self._watched_bundles[version] = concept.watched(
+                version, files[bundle.BASELINE], files.get(bundle.OUTCOMES)
+            )
+        return self._watched_bundles[version]
 
     def predictions(self) -> pd.DataFrame:
         """Return what was served: row_id, event_time, probability and the bundle's version."""

@@ -131,20 +131,28 @@ def evaluate(
     return scoring.metrics(losses)
 
 
-def package(loop: str, store: str, order: str, joined: str, release: str, facts: Facts) -> Facts:
-    """Write the bundle to the object store and return its version."""
-    from driftloop.bundle import packing
-    from driftloop.drift import calibration
+def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Facts) -> Facts:
+    """Write the bundle to the object store and return its version.
+
+    ``paths``: of the rows 'joined' and 'scored' and of the model 'release'.
+    """
+    from driftloop.bundle import model_file, packing
+    from driftloop.drift import calibration, concept
+    from driftloop.training import fit
 
     case, work = _open(loop, order)
-    frame = _read(joined)
+    frame, release = _read(paths["joined"]), Path(paths["release"])
+    predicted = fit.predict(case, model_file.load(release), frame)
     rng = np.random.default_rng(work.number)
     reference, baseline = calibration.build(frame, case.loop, work.onset, rng)
     files = {
-        contract.MODEL: Path(release).read_bytes(),
+        contract.MODEL: release.read_bytes(),
         contract.REFERENCE: parquet.dump(reference),
         contract.BASELINE: baseline.to_json(),
     }
+    known = concept.build(_read(paths["scored"]), frame, predicted, case.loop)
+    if known:
+        files[contract.OUTCOMES] = known.to_json()
     manifest = packing.write(
         _store(store),
         case.loop.name,

@@ -21,7 +21,7 @@ def asked(hours: list[int]) -> pd.DataFrame:
     times = [NOON + hour * HOUR for hour in hours]
     ids = [f"p{number}" for number in range(len(hours))]
     frame = {"prediction_id": ids, "event_time": times, "weight": 2.0, "prediction": 0.5}
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame | {"bundle_version": "v1"})
 
 
 def told(*reports: tuple[int, float, int, int]) -> pd.DataFrame:

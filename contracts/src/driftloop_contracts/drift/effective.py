@@ -18,7 +18,7 @@ Student's to the normal quantile, squared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -58,11 +58,21 @@ def design_effect(
     the difference to their own group's share counts; ``cells``: the window of each row, blocks
     of their own beside those of 16 to ``longest`` rows.
     """
-    found, ratio = 1.0, 1.0
     weighted = np.ascontiguousarray((hits * weights[:, None]).T)
     usual = _means(weighted, weights, groups, int(groups.max()) + 1)
-    for blocks in _blockings(cells, longest):
-        squares, freedom = _squares(weighted, weights, groups, blocks, usual)
+    return largest(
+        _squares(weighted, weights, groups, blocks, usual) for blocks in blockings(cells, longest)
+    )
+
+
+def largest(squares_by_blocks: Iterable[tuple[Floats, int]]) -> float:
+    """Return the design effect that blocks of ever more rows show, at least 1.
+
+    Of each size: for every share its mean standardized square over the blocks, and the degrees
+    of freedom of these means.
+    """
+    found, ratio = 1.0, 1.0
+    for squares, freedom in squares_by_blocks:
         if freedom < FEWEST - 1 or not squares.size:
             continue
         mean = float(squares.mean())
@@ -74,7 +84,7 @@ def design_effect(
     return found
 
 
-def _blockings(cells: Codes, longest: int) -> Iterator[Codes]:
+def blockings(cells: Codes, longest: int) -> Iterator[Codes]:
     """Yield, shortest first, the block of every row; the windows themselves come last."""
     size, count = BLOCK, len(cells)
     while size <= longest and count // size >= FEWEST:

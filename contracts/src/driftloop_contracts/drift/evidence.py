@@ -150,12 +150,12 @@ def _berk_jones(window: Floats, usual: Floats, n: float, m: float) -> float:
     tested = rarer * min(n, m) >= FEWEST
     if not tested.any():
         return 1.0
-    ratio = n * _divergence(window, pooled) + m * _divergence(usual, pooled)
+    ratio = n * divergence(window, pooled) + m * divergence(usual, pooled)
     largest = float(ratio[tested].max())
     return min(1.0, int(tested.sum()) * 2 * float(special.ndtr(-math.sqrt(2 * largest))))
 
 
-def _divergence(share: Floats, pooled: Floats) -> Floats:
+def divergence(share: Floats, pooled: Floats) -> Floats:
     """Return the Kullback-Leibler divergence of two Bernoulli variables, in nats."""
     found: Floats = special.rel_entr(share, pooled) + special.rel_entr(1 - share, 1 - pooled)
     return found

@@ -7,6 +7,8 @@ from typing import Any
 
 JOINT_NAME = "(together)"
 """What stands for all features where they changed together and none alone."""
+OUTCOMES_NAME = "(outcomes)"
+"""What stands for outcomes that no longer follow the predictions."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from typing import Protocol
 
 JOINT = 1
 """Tests of a window beside those of single features: the one on joint changes."""
+OUTCOMES = 2
+"""Tests of mature records: the rate of their outcomes, and its relation to the predictions."""
 
 
 class Tested(Protocol):
@@ -34,8 +36,12 @@ class Tested(Protocol):
 
 def of_window(alarms_per_second: float, window_seconds: float, rules: Iterable[Tested]) -> float:
     """Return the level of every test on a window of these features."""
-    tests = sum(rule.tests for rule in rules) + JOINT
-    return of_test(alarms_per_second, window_seconds, tests)
+    return of_test(alarms_per_second, window_seconds, tests_of(rules))
+
+
+def tests_of(rules: Iterable[Tested]) -> int:
+    """Return how many tests a loop's budget is shared by."""
+    return sum(rule.tests for rule in rules) + JOINT + OUTCOMES
 
 
 def of_test(alarms_per_second: float, window_seconds: float, tests: int) -> float:

@@ -48,9 +48,11 @@ class Controller:
         self.source = f"/driftloop/{loop.name}/controller"
 
     def receive(self, event: CloudEvent, now: datetime) -> None:
-        """Take a CloudEvent once; only scored windows lead to decisions today."""
+        """Take a CloudEvent once; scored windows and cohorts lead to decisions."""
         if event.type == event_types.WINDOW_SCORED:
             self.decide(translation.scored(event, now), now, taken=event)
+        elif event.type == event_types.COHORT_SCORED and (told := translation.cohort(event)):
+            self.decide(told, now, taken=event)
         elif self.ledger.take(event.source, event.id):
             self.emit(event)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from driftloop import decisions
 from driftloop.decisions import Action, Alert, OpenRetraining, Promote
-from driftloop.drift import wording
+from driftloop.drift import matured, wording
 from driftloop.drift.pool import Cell, Joint
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
@@ -49,6 +49,12 @@ def _cell(event: CloudEvent, now: datetime) -> decisions.CellScored:
 
 def _joint(data: Mapping[str, Any] | None) -> tuple[Joint, ...]:
     return (Joint(**{name: data[name] for name in Joint.model_fields}),) if data else ()
+
+
+def cohort(event: CloudEvent) -> decisions.CohortMatured | None:
+    """Return the outcomes in a cohort.scored event, or None where they are not watched."""
+    told = event.data.get("outcomes")
+    return None if told is None else decisions.CohortMatured(matured.from_data(told))
 
 
 def judged(event: CloudEvent) -> decisions.WindowJudged:
