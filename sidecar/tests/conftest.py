@@ -90,6 +90,7 @@ def stream_arrays(
         "prediction": pa.repeat(0.25, n),
         "weight": pa.repeat(1.0, n),
         "latency_ms": pa.repeat(1.5, n),
+        "stands_for": pa.repeat(1.0, n),
     }
     groups = {
         "entity_keys": {"ad_id": pa.array(range(n), pa.int64())},

@@ -19,6 +19,12 @@ MAX_ROWS = 100_000
 MAX_WEIGHT = 1e12
 """Largest sampling weight of one row; sums of them stay finite."""
 
+STANDS_FOR = "stands_for"
+"""The log's column that says how many rows like it a row stands for, because others were dropped.
+
+Its weight counts them already; an outcome's value does not.
+"""
+
 LOOKED_UP = "__event_timestamp"
 """How the log's column ends that has the event time of what was looked up in a feature view."""
 

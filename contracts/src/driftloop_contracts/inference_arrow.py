@@ -23,6 +23,7 @@ OWN_COLUMNS = {
     "prediction": "double",
     "weight": "double",
     "latency_ms": "double",
+    "stands_for": "double",
 }
 """The columns of every stream with their types; only a prediction may be null.
 

@@ -141,6 +141,7 @@ def _checked(batch: pa.RecordBatch, kinds: Mapping[str, str]) -> RecordStream:
         if name != "prediction" and batch[name].null_count:
             raise InvalidInput(f"column {name!r}", WHERE, "without nulls", "some")
     _check_bounds(batch, "weight", 0.0, MAX_WEIGHT)
+    _check_bounds(batch, "stands_for", 1.0, MAX_WEIGHT)
     _check_bounds(batch, "latency_ms", -1e12, 1e12)
     _check_bounds(batch, "seq", 0, MAX_SEQ)
     loop, bundle_version, pod_uid = (_one(batch, name) for name in SHARED)

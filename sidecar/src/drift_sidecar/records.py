@@ -29,6 +29,7 @@ OWN_COLUMNS = (
     "prediction",
     "weight",
     "latency_ms",
+    "stands_for",
 )
 """Columns every record has; a feature or key of such a name is refused."""
 MAX_SEQ = 2**62
@@ -100,6 +101,7 @@ def _convert(batch: InferenceBatch, kinds: Mapping[str, str]) -> pa.RecordBatch:
         "prediction": _numbers("predictions", batch.predictions),
         "weight": weights,
         "latency_ms": pa.repeat(batch.latency_ms, rows),
+        "stands_for": pa.repeat(1.0, rows),
     }
     return pa.RecordBatch.from_pydict(columns | keys | features | times | closing)
 

@@ -15,8 +15,16 @@ from driftloop.evaluation import kpi, loss
 from driftloop.labels import join as labels
 from driftloop.loop import LearningLoop
 from driftloop_contracts import times
+from driftloop_contracts.inference import STANDS_FOR
 
-COLUMNS = ("prediction_id", "event_time", "weight", "prediction", "bundle_version")
+COLUMNS = (
+    "prediction_id",
+    "event_time",
+    "weight",
+    "prediction",
+    "bundle_version",
+    STANDS_FOR,
+)
 """What a cohort is made of, in the inference log."""
 WAITED = timedelta(days=7)
 """How long after maturity a label is waited for; later ones count in training only."""

@@ -45,7 +45,8 @@ def join(
 ) -> Joined:
     """Return the mature ``records`` with the positives of ``source`` known at ``cutoff``.
 
-    ``records``: prediction_id (unique), event_time, weight (at least 1) and any other column;
+    ``records``: prediction_id (unique), event_time, weight (at least 1) and any other column,
+    of which ``stands_for`` says how many rows a record stands for (1 unless said);
     ``reports``: as outcomes.py says. Nothing later than the cut-off is looked at. Raise
     InvalidInput for a missing column, a time without its zone and an id that is there twice.
 
@@ -80,7 +81,8 @@ def _rows(
     asked: pd.DataFrame, labels: pd.DataFrame, mature: Claims, source: LabelSource, wait: Maturity
 ) -> pd.DataFrame:
     positives = np.full(len(asked), 0.0 if source.absent == "negative" else np.nan)
-    positives[labels.index] = labels["value"]
+    # An outcome is of one row; its record's weight counts the rows that it stands for as well.
+    positives[labels.index] = labels["value"] * pairing.stands_for(asked)[labels.index]
     kept = mature & ~np.isnan(positives)
     rows: pd.DataFrame = asked.assign(positives=positives)[kept]
     # Of the mature alone: a maturity may be longer than any calendar.

@@ -10,6 +10,7 @@ from driftloop import instants
 from driftloop.labels import history, outcomes
 from driftloop.labels.history import History
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import STANDS_FOR
 
 RECORD_COLUMNS = ("prediction_id", "event_time", "weight")
 WHERE = "the records"
@@ -47,13 +48,21 @@ def asked(records: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     return records.assign(event_time=times, weight=weight)[past].reset_index(drop=True)
 
 
+def stands_for(records: pd.DataFrame) -> pd.Series[float]:
+    """Return how many rows each record stands for: one where nothing says otherwise."""
+    if STANDS_FOR not in records:
+        return pd.Series(1.0, index=records.index)
+    return outcomes.numbers(records[STANDS_FOR]).fillna(1.0)
+
+
 def pair(records: pd.DataFrame, found: pd.DataFrame) -> Paired:
     """Return the reports ``found`` with their record; of several faults the first is the reason."""
     once = found.drop_duplicates()
     sensible, senseless = outcomes.screened(once)
     of = pd.Index(records["prediction_id"]).get_indexer(pd.Index(sensible["prediction_id"]))
     own = sensible.assign(of=of)[of >= 0]
-    record = records.iloc[own["of"]].set_index(own.index)
+    record = records.assign(weight=records["weight"] / stands_for(records))
+    record = record.iloc[own["of"]].set_index(own.index)
     reasons = {
         "happened before its record": own["event_time"] < record["event_time"],
         # A weight that is missing allows no value.

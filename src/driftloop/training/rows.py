@@ -14,6 +14,7 @@ from driftloop.labels.join import Joined
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import STANDS_FOR
 
 if TYPE_CHECKING:
     from driftloop.archive import Archive
@@ -44,7 +45,7 @@ def asked(
 ) -> pd.DataFrame:
     """Return what was asked with ``start`` <= event_time < ``end``: archived, then logged."""
     features = loop.spec.features
-    wanted = (*RECORD_COLUMNS, *features.entities, *features.names(origin="request"))
+    wanted = (*RECORD_COLUMNS, STANDS_FOR, *features.entities, *features.names(origin="request"))
     names = list(dict.fromkeys(wanted))
     archived = archive.requests(start, end)
     outcomes.require(archived, RECORD_COLUMNS, "the archived requests")

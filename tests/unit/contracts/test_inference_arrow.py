@@ -23,6 +23,7 @@ COLUMNS = {
     "prediction": pa.array([0.5, None]),
     "weight": pa.array([1.0, 2.0]),
     "latency_ms": pa.array([1.5, 1.5]),
+    "stands_for": pa.array([1.0, 2.0]),
 }
 FIELDS = {
     "entity_keys": {"ad_id": pa.array([1, 2])},

@@ -198,3 +198,14 @@ def test_a_label_is_decided_when_the_record_is_mature_and_has_one(
     )  # fmt: skip
     found = join(records, reports, source, at(20)).rows
     assert found["decided_time"].tolist()[:3] == [at(2), at(late), at(2)]
+
+
+def test_a_record_that_stands_for_others_counts_its_outcome_as_often(
+    asked: Maker, told: Maker, at: At
+) -> None:
+    """Records that were dropped leave their weight to others: their rate must not halve."""
+    records = asked(("a", 0, 2), ("b", 0, 1), ("c", 0, 3)).assign(stands_for=[2.0, None, 3.0])
+    found = join(records, told(("a", 1, 1, 1, 0), ("b", 1, 1, 1, 0)), NEGATIVE, at(20))
+    assert found.rows["positives"].tolist() == [2.0, 1.0, 0.0]
+    above = join(records, told(("c", 2, 1, 1, 0)), NEGATIVE, at(20))
+    assert above.rejected["reason"].tolist() == ["value above its record's weight"]

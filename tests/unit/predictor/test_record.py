@@ -26,6 +26,7 @@ def test_records_of_many_requests_are_one_stream(given) -> None:
         "prediction": 0.25,
         "weight": 3.0,
         "latency_ms": 1.5,
+        "stands_for": 3.0,
         "entity_keys": {"ad_id": 0},
         "features": {"relevance": 0.5, "device": "mobile"},
         "feature_times": {"stats": None},

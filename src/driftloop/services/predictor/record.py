@@ -107,6 +107,7 @@ def _own(records: Sequence[Record], origin: Origin) -> dict[str, pa.Array]:
     seqs = [np.arange(r.first_seq, r.first_seq + len(r), dtype=np.int64) for r in records]
     weights = _joined([np.minimum(r.weights * r.factor, MAX_WEIGHT) for r in records])
     instants = np.repeat([since_epoch(record.event_time) for record in records], sizes)
+    factors = np.repeat([min(record.factor, MAX_WEIGHT) for record in records], sizes)
     return {
         "loop": pa.repeat(origin.loop, rows),
         "bundle_version": pa.repeat(origin.bundle_version, rows),
@@ -117,6 +118,7 @@ def _own(records: Sequence[Record], origin: Origin) -> dict[str, pa.Array]:
         "prediction": _numbers(np.array(list(chain.from_iterable(r.predictions for r in records)))),
         "weight": pa.array(weights),
         "latency_ms": pa.array(np.repeat([record.latency_ms for record in records], sizes)),
+        "stands_for": pa.array(factors),
     }
 
 
