@@ -7,6 +7,8 @@ from typing import Any
 
 JOINT_NAME = "(together)"
 """What stands for all features where they changed together and none alone."""
+PREDICTION_NAME = "(prediction)"
+"""What stands for the served predictions beside the features."""
 
 
 @dataclass(frozen=True)
