@@ -131,6 +131,16 @@ class Reference(Spec):
     seasonality: Literal["none", "weekly"] = "none"
 
 
+class Predictions(Spec):
+    """The served predictions, watched beside the features.
+
+    ``min_effect``: where it is not that of ``drift``.
+    """
+
+    watch: bool = True
+    min_effect: float | None = Field(default=None, gt=0, lt=1)
+
+
 class Drift(Spec):
     """When the sidecar says drift.
 
@@ -143,6 +153,7 @@ class Drift(Spec):
     min_effect: float = Field(default=0.05, gt=0, lt=1)
     window: Window
     reference: Reference
+    predictions: Predictions = Field(default_factory=Predictions)
 
 
 class Retrain(Spec):

@@ -8,6 +8,8 @@ much days vary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,21 +21,38 @@ from driftloop.spec.features import Column
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.category import text
 from driftloop_contracts.drift import distribution, level, measure
-from driftloop_contracts.drift.distribution import WEEKDAY, Distribution
+from driftloop_contracts.drift.distribution import WEEKDAY, Distribution, Stratum
+from driftloop_contracts.drift.finding import PREDICTION_NAME
+
+Predict = Callable[[pd.DataFrame], np.ndarray[Any, np.dtype[np.float64]]]
+
+CHUNK = 50_000
+"""Rows that the model answers at once, so that memory stays small."""
+MAX_MISSING = 0.05
+"""Share of predictions that may be missing before it is a fault."""
+CAUTIOUS = 4.0
+"""Least design effect of missing predictions: a response that is lost is rarely lost alone."""
 
 
 def build(
-    rows: pd.DataFrame, loop: LearningLoop, onset: datetime | None, rng: np.random.Generator
+    rows: pd.DataFrame,
+    loop: LearningLoop,
+    onset: datetime | None,
+    rng: np.random.Generator,
+    predict: Predict | None = None,
 ) -> tuple[pd.DataFrame, Baseline]:
     """Return the reference sample (monitored columns) and the baseline.
 
-    ``rows``: joined training rows; after a change at ``onset`` only later rows are reference.
+    ``rows``: joined training rows; after a change at ``onset`` only later rows are reference;
+    ``predict``: the released model's answers to rows (None: predictions are not watched).
     """
     drift, columns = loop.spec.drift, loop.spec.features.columns
     recent = _recent(rows, loop)
     when = _when(recent, loop, onset)
     features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
-    rules = [f.rule(f.distribution) for f in features if f.distribution]
+    answers = _predictions(recent, when, loop, predict)
+    every = (*features, *([answers] if answers else []))
+    rules = [f.rule(f.distribution) for f in every if f.distribution]
     seconds, budget = drift.window.min_duration.total_seconds(), drift.false_alarms.per_second
     baseline = Baseline(
         loop=loop.name,
@@ -44,6 +63,7 @@ def build(
         unmonitored=tuple((c.name, c.kind) for c in columns if not c.monitored),
         max_seconds=int(drift.window.max_duration.total_seconds()),
         alarms_per_second=budget,
+        predictions=answers,
     )
     return _sample(recent, when, loop, rng), baseline
 
@@ -88,12 +108,48 @@ def _feature(
         kind=column.kind,
         threshold=column.min_effect or loop.spec.drift.min_effect,
         max_missing=max(column.max_missing, 2 * float(values.isna().mean())),
-        varies=bool((values.groupby(when.cells).nunique() > 1).mean() > 0.95),
+        varies=_varies(values, when),
         categories=known.categories,
         low=column.range[0],
         high=column.range[1],
         distribution=known,
     )
+
+
+def _predictions(
+    recent: pd.DataFrame, when: measure.Rows, loop: LearningLoop, predict: Predict | None
+) -> FeatureBaseline | None:
+    """Return how predictions are cut and how much they depend on each other, not their level.
+
+    On rows that the model was trained on they lie too near to what happened, so the counts are
+    left to be learnt from what is served (driftloop_contracts/drift/learned.py).
+    """
+    policy = loop.spec.drift.predictions
+    if predict is None or not policy.watch:
+        return None
+    values = _answers(recent, predict)
+    known = measure.numeric(values, when)
+    # None is missing here, so how missing ones depend on each other does not show.
+    missing = max(CAUTIOUS, known.design_effect)
+    nothing = Stratum((0.0,) * known.cells, 0.0, 0.0, 0.0)
+    return FeatureBaseline(
+        name=PREDICTION_NAME,
+        kind="numeric",
+        threshold=policy.min_effect or loop.spec.drift.min_effect,
+        max_missing=MAX_MISSING,
+        varies=_varies(pd.Series(values), when),
+        distribution=replace(
+            known, strata=(nothing,) * len(known.strata), missing_design_effect=missing
+        ),
+    )
+
+
+def _answers(rows: pd.DataFrame, predict: Predict) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.concatenate([predict(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)])
+
+
+def _varies(values: pd.Series[Any], when: measure.Rows) -> bool:
+    return bool((values.groupby(when.cells).nunique() > 1).mean() > 0.95)
 
 
 def _measured(kind: str, values: pd.Series[Any], when: measure.Rows) -> Distribution:

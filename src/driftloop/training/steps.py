@@ -133,13 +133,17 @@ def evaluate(
 
 def package(loop: str, store: str, order: str, joined: str, release: str, facts: Facts) -> Facts:
     """Write the bundle to the object store and return its version."""
-    from driftloop.bundle import packing
+    from driftloop.bundle import model_file, packing
     from driftloop.drift import calibration
+    from driftloop.training import fit
 
     case, work = _open(loop, order)
     frame = _read(joined)
     rng = np.random.default_rng(work.number)
-    reference, baseline = calibration.build(frame, case.loop, work.onset, rng)
+    model = model_file.load(Path(release))
+    reference, baseline = calibration.build(
+        frame, case.loop, work.onset, rng, lambda rows: fit.predict(case, model, rows)
+    )
     files = {
         contract.MODEL: Path(release).read_bytes(),
         contract.REFERENCE: parquet.dump(reference),
