@@ -26,7 +26,7 @@ from driftloop.drift.pool import Cell, Joint
 from driftloop.loop import LoopSpec
 from driftloop.quantities import show_duration
 from driftloop.state import Cause, Interval, Kind, State
-from driftloop_contracts.drift.finding import JOINT_NAME, OUTCOMES_NAME, Finding
+from driftloop_contracts.drift.finding import JOINT_NAME, OUTCOMES_NAME, PREDICTION_NAME, Finding
 
 DAY = timedelta(days=1)
 MAX_QUARANTINE = 64
@@ -65,7 +65,7 @@ class WindowJudged:
         shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
         faults = {f.name: wording.fault(f.to_data()) for f in findings if f.fault}
         # A classifier tells a broken feature apart first of all, and a broken feature is no drift.
-        if joint and not faults and pooling.shifted(joint, level):
+        if joint and not faults.keys() - {PREDICTION_NAME} and pooling.shifted(joint, level):
             shifts |= {JOINT_NAME: wording.joint(joint.effect, joint.threshold)}
         return cls(window.bundle, window.start, window.end, shifts, faults)
 
@@ -195,10 +195,13 @@ def _counted(state: State, cell: Cell) -> Decision:
 def _pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:
     """Judge the windows that all replicas had time to tell of."""
     pool, windows = state.pool.ripe(spec.drift, now)
-    decision = Decision(state if pool == state.pool else state.model_copy(update={"pool": pool}))
+    events = []
     for window in windows:
-        findings, joint, level = pooling.judge(window, spec.drift)
-        event = WindowJudged.of(window, findings, joint, level)
+        findings, joint, level = pooling.judge(window, spec.drift, pool.learned)
+        pool = pool.taught(window, findings, joint, level)
+        events.append(WindowJudged.of(window, findings, joint, level))
+    decision = Decision(state if pool == state.pool else state.model_copy(update={"pool": pool}))
+    for event in events:
         decision = decision.then(lambda s, event=event: _judged(s, event, spec))  # type: ignore[misc]
     return decision
 

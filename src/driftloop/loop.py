@@ -131,8 +131,8 @@ class Reference(Spec):
     seasonality: Literal["none", "weekly"] = "none"
 
 
-class Outcomes(Spec):
-    """What became of predictions, watched once it is mature.
+class Stream(Spec):
+    """What is watched beside the features: served predictions, or their mature outcomes.
 
     ``min_effect``: where it is not that of ``drift``.
     """
@@ -153,7 +153,8 @@ class Drift(Spec):
     min_effect: float = Field(default=0.05, gt=0, lt=1)
     window: Window
     reference: Reference
-    outcomes: Outcomes = Field(default_factory=Outcomes)
+    predictions: Stream = Field(default_factory=Stream)
+    outcomes: Stream = Field(default_factory=Stream)
 
 
 class Retrain(Spec):

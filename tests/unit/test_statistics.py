@@ -15,6 +15,7 @@ from driftloop.evaluation.comparison import Policy
 from driftloop.loop import LearningLoop
 from driftloop.quantities import Rate
 from driftloop_contracts.baseline import Baseline
+from driftloop_contracts.baseline import from_json as baseline_from
 from driftloop_contracts.drift import level, verdict
 from driftloop_contracts.drift.distribution import WEEKDAY
 from driftloop_contracts.drift.observed import Observed
@@ -181,6 +182,42 @@ def test_the_sample_knows_its_weekdays_where_weeks_matter(small: LearningLoop) -
     strata = [len(f.distribution.strata) for f in baseline.features]  # type: ignore[union-attr]
     assert strata == [7, 7]
     assert set(sample[WEEKDAY]) == set(range(7))
+
+
+def test_predictions_are_cut_and_their_counts_left_to_be_learnt(small: LearningLoop) -> None:
+    rng = np.random.default_rng(0)
+    rows = frame(rng, 22, 300, 0.3)
+    watched = calibration.build(rows, small, None, rng, rows["number"].to_numpy())[1]
+    own, number = watched.predictions, watched.features[0]
+    assert own is not None
+    assert own.distribution is not None
+    assert number.distribution is not None
+    assert own.distribution.cuts == number.distribution.cuts
+    assert own.distribution.design_effect == number.distribution.design_effect > 10
+    assert own.distribution.missing_design_effect >= own.distribution.design_effect
+    assert not any(sum(s.counts) + s.weight for s in own.distribution.strata)
+    assert (own.varies, own.threshold) == (True, small.spec.drift.min_effect)
+    assert baseline_from(watched.to_json()) == watched
+    unwatched = calibration.build(rows, small, None, rng)[1]
+    assert watched.level < unwatched.level, "its tests share the budget"
+    assert b"predictions" not in unwatched.to_json(), "so that older sidecars read it"
+    assert baseline_from(unwatched.to_json()) == unwatched
+
+
+@pytest.mark.parametrize(
+    ("policy", "threshold"), [({"watch": False}, None), ({"minEffect": 0.4}, 0.4)]
+)
+def test_loop_yaml_says_whether_and_how_predictions_are_watched(
+    small: LearningLoop, policy: dict[str, object], threshold: float | None
+) -> None:
+    predictions = Predictions.model_validate(policy)
+    drift = small.spec.drift.model_copy(update={"predictions": predictions})
+    spec = small.spec.model_copy(update={"drift": drift})
+    loop = small.model_copy(update={"spec": spec})
+    rng = np.random.default_rng(0)
+    rows = frame(rng, 22, 30, 0.0)
+    built = calibration.build(rows, loop, None, rng, rows["number"].to_numpy())[1]
+    assert (built.predictions.threshold if built.predictions else None) == threshold
 
 
 def test_log_loss_of_aggregates_is_that_of_their_rows() -> None:

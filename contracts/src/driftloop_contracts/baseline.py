@@ -59,7 +59,8 @@ class Baseline:
     it has as many, but not beyond ``max_seconds`` (0: however long it takes); ``level``:
     significance level of one test on a window of one cell; ``alarms_per_second``: the budget that
     it follows from (0: the level is the same for every window); ``unmonitored``: name and kind
-    of the features that are logged but not tested.
+    of the features that are logged but not tested; ``predictions``: cuts and design effects of
+    what the model answers (None: not watched), whose shares are learnt (drift/learned.py).
     """
 
     loop: str
@@ -70,6 +71,7 @@ class Baseline:
     unmonitored: tuple[tuple[str, str], ...] = ()
     max_seconds: int = 0
     alarms_per_second: float = 0.0
+    predictions: FeatureBaseline | None = None
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -79,9 +81,10 @@ class Baseline:
     @property
     def tests(self) -> int:
         """Return how many tests the loop's budget of false alarms is shared by."""
+        watched = (*self.features, *([self.predictions] if self.predictions else []))
         # A bundle of release 0.1 has no distribution; the number of tests does not depend on it.
         nothing = Distribution((), (), (), 1.0, 1.0)
-        return level.tests_of(f.rule(f.distribution or nothing) for f in self.features)
+        return level.tests_of(f.rule(f.distribution or nothing) for f in watched)
 
     def level_of(self, seconds: int, rules: Iterable[Rule]) -> float:
         """Return the level of every test on a window of so many seconds."""
@@ -91,7 +94,10 @@ class Baseline:
 
     def to_json(self) -> bytes:
         """Return the baseline as the bundle stores it."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1, allow_nan=False).encode()
+        told = asdict(self)
+        if self.predictions is None:  # so that sidecars of 0.1 read it too
+            del told["predictions"]
+        return json.dumps(told, sort_keys=True, indent=1, allow_nan=False).encode()
 
 
 def from_json(content: bytes) -> Baseline:
@@ -100,7 +106,9 @@ def from_json(content: bytes) -> Baseline:
         data: dict[str, Any] = json.loads(content)
         features = tuple(_feature(feature) for feature in data.pop("features"))
         unmonitored = tuple((str(name), str(kind)) for name, kind in data.pop("unmonitored", ()))
-        return Baseline(**data, features=features, unmonitored=unmonitored)
+        answers = data.pop("predictions", None)
+        own = None if answers is None else _feature(answers)
+        return Baseline(**data, features=features, unmonitored=unmonitored, predictions=own)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BundleRefused(f"The drift baseline cannot be read: {error}.") from error
 

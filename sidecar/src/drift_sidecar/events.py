@@ -42,10 +42,12 @@ def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent
         "level": scored.level,
         "features": [_feature(finding, scored) for finding in scored.findings],
         "joint": _joint(scored),
+        "prediction": _prediction(scored, origin),
         "suspects": [finding.name for finding in scored.findings if finding.suspect],
     }
     if origin.pod:  # the controller judges the counts of all replicas together
         data |= {"pod": origin.pod, "observed": [one.to_data() for one in scored.observed]}
+        data |= {"served": scored.served.to_data() if scored.served else None}
     events = [_with(said, data)]
     # A broken feature is no drift: its distance only says how it is broken.
     shifts = sorted(
@@ -57,6 +59,12 @@ def of_window(window: Window, scored: Scored, origin: Origin) -> list[CloudEvent
         detected = _event(window, origin, "detected", event_types.DRIFT_DETECTED)
         events.append(_with(detected, {"shifts": causes, "faults": faults}))
     return events
+
+
+def _prediction(scored: Scored, origin: Origin) -> dict[str, Any] | None:
+    """Return whether what to expect of predictions is still learnt, where it is learnt here."""
+    is_here = scored.served is not None and not origin.pod
+    return {"learning": scored.is_learning} if is_here else None
 
 
 def _joint(scored: Scored) -> dict[str, Any] | None:

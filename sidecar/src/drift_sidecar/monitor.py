@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from drift_sidecar import events, grid, record_stream, records
 from drift_sidecar.events import Origin
+from drift_sidecar.learning import Learning
 from drift_sidecar.outbox import Outbox
 from drift_sidecar.record_stream import RecordStream
 from drift_sidecar.reference import Reference
@@ -81,6 +82,8 @@ class Monitor:
         self._min_rows = 1 if pod else baseline.min_rows
         self._max_seconds = baseline.max_seconds
         self._scorer, self._windows, self._spool = Scorer(reference), windows, spool
+        # Nor does one of several learn: each sees a share of what the loop serves.
+        self._learning = None if pod else Learning(spool.folder / "learned.json")
         self._carried: Window | None = None
         self._seen = Seen()
         self._intake, self._closing = threading.Lock(), threading.Lock()
@@ -228,7 +231,11 @@ class Monitor:
         return told
 
     def _score(self, window: Window) -> list[CloudEvent]:
-        told = events.of_window(window, self._scorer.score(window), self._origin)
+        known = self._learning.before(window.start) if self._learning else None
+        scored = self._scorer.score(window, known)
+        if self._learning and known is not None:
+            self._learning.keep(window.end, scored.after(known, window))
+        told = events.of_window(window, scored, self._origin)
         for event in told:
             self.outbox.put(event)
         with self._intake:

@@ -48,6 +48,12 @@ class Reference:
         """Return the features that are tested."""
         return self.baseline.features
 
+    @property
+    def predictions(self) -> FeatureBaseline | None:
+        """Return what is known of the predictions, where the bundle says how to count them."""
+        own = self.baseline.predictions
+        return own if own is not None and own.distribution is not None else None
+
 
 def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Reference:
     """Return the reference of a bundle, fetched into ``folder`` and verified."""

@@ -26,6 +26,7 @@ from drift_sidecar.scoring import Scorer
 from drift_sidecar.settings import checked_name
 from drift_sidecar.windows import Windows
 from driftloop_contracts.cloudevent import CloudEvent
+from driftloop_contracts.drift.learned import Learned
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import open_store
 
@@ -74,14 +75,16 @@ def scored(
     for batch in rows:
         for part, second in by_cell(batch, windows.length):
             windows.add(part, second, rng)
-    scorer, carried = Scorer(found), None
+    scorer, carried, learned = Scorer(found), None, Learned()
     limits = found.baseline.min_rows, found.baseline.max_seconds
     for window in windows.open():
         if carried is not None:
             window.absorb(carried)
         carried = None if window.is_complete(*limits) else window
         if carried is None:
-            yield from events.of_window(window, scorer.score(window), origin)
+            result = scorer.score(window, learned)
+            learned = result.after(learned, window)
+            yield from events.of_window(window, result, origin)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,9 +22,11 @@ from drift_sidecar.joint import Joint
 from drift_sidecar.reference import Reference
 from drift_sidecar.window import Window
 from driftloop_contracts.baseline import FeatureBaseline
-from driftloop_contracts.drift import verdict
-from driftloop_contracts.drift.finding import Finding
+from driftloop_contracts.drift import learned
+from driftloop_contracts.drift.finding import PREDICTION_NAME, Finding
+from driftloop_contracts.drift.learned import Learned
 from driftloop_contracts.drift.observed import Observed
+from driftloop_contracts.drift.served import Served
 
 Values = np.ndarray[Any, Any]
 
@@ -43,19 +45,30 @@ class Measured:
 
 @dataclass(frozen=True)
 class Scored:
-    """A window's findings, the level they were judged at, and the detectors' own results."""
+    """A window's findings, the level they were judged at, and the detectors' own results.
+
+    ``served``: its predictions, where they are watched; ``is_learning``: whether what to expect
+    of them is not known yet.
+    """
 
     level: float
     observed: list[Observed]
     findings: list[Finding]
     measured: dict[str, list[Measured]]
     joint: Joint | None = None
+    served: Served | None = None
+    is_learning: bool = False
 
     @property
     def is_joint_shift(self) -> bool:
         """Return whether the features together changed; a broken one would be told apart first."""
-        is_whole = not any(finding.fault for finding in self.findings)
+        is_whole = not any(f.fault for f in self.findings if f.name != PREDICTION_NAME)
         return is_whole and self.joint is not None and self.joint.shift(self.level)
+
+    def after(self, known: Learned, window: Window) -> Learned:
+        """Return what is known of predictions after this window, ``known`` before it."""
+        at = window.start, window.end
+        return known.after(self.served, *at, self.findings, self.is_joint_shift)
 
 
 class Scorer:
@@ -67,12 +80,12 @@ class Scorer:
         self._design_effect = max(d.design_effect for d in reference.distributions.values())
         self._detectors: dict[tuple[str, tuple[int, ...]], Any] = {}
 
-    def score(self, window: Window) -> Scored:
-        """Return what a window shows."""
-        observed = window.tallies.observed()
-        rules = [one.rule for one in observed]
+    def score(self, window: Window, known: Learned | None = None) -> Scored:
+        """Return what a window shows; ``known``: of predictions (None: not judged here)."""
+        observed, served = window.tallies.observed(), window.tallies.served()
+        rules = [one.rule for one in observed] + ([served.rule] if served else [])
         level = self._baseline.level_of(window.end - window.start, rules)
-        findings = verdict.judge_all(observed, level, self._baseline.min_rows)
+        findings = learned.judge(observed, served, known, level, self._baseline.min_rows)
         sample = _drawn(window)
         weekdays = window.tallies.weekdays
         measured = {
@@ -81,7 +94,8 @@ class Scorer:
             if sample is not None
         }
         together = None if sample is None else self._joint(sample, window)
-        return Scored(level, observed, findings, measured, together)
+        is_learning = served is not None and known is not None and not known.judges(served)
+        return Scored(level, observed, findings, measured, together, served, is_learning)
 
     def _joint(self, sample: pa.Table, window: Window) -> Joint | None:
         """Return the classifier's result; a single feature has no joint change."""

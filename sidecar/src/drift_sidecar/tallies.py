@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drift_sidecar.predictions import Predictions
 from drift_sidecar.reference import Reference
 from driftloop_contracts.baseline import FeatureBaseline
 from driftloop_contracts.drift import distribution
 from driftloop_contracts.drift.distribution import Distribution
 from driftloop_contracts.drift.observed import Observed
+from driftloop_contracts.drift.served import Served
 from driftloop_contracts.drift.tally import Tally
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -34,14 +36,18 @@ class Tallies:
         self._reference = reference
         self._counts = [_Counts(f, reference.distributions[f.name]) for f in reference.features]
         self._names = [feature.name for feature in reference.features]
-        self._strata = max(len(counts.known.strata) for counts in self._counts)
+        self._predictions = Predictions.of(reference)
+        self._columns = [*self._names, "weight", "event_time"]
+        self._columns += ["prediction"] if self._predictions else []
+        strata = [len(counts.known.strata) for counts in self._counts]
+        self._strata = max(strata + ([self._predictions.strata] if self._predictions else []))
         self.weights, self.square, self.rows = np.zeros(self._strata), 0.0, 0
         self._pending: list[pa.RecordBatch] = []
         self._waiting = 0
 
     def add(self, records: pa.RecordBatch) -> None:
         """Count the rows of one batch, now or with the next."""
-        self._pending.append(records.select([*self._names, "weight", "event_time"]))
+        self._pending.append(records.select(self._columns))
         self._waiting += records.num_rows
         if self._waiting >= RUN:
             self._count()
@@ -52,6 +58,8 @@ class Tallies:
         other._count()
         for own, more in zip(self._counts, other._counts, strict=True):
             own.merge(more)
+        if self._predictions and other._predictions:
+            self._predictions.merge(other._predictions)
         self.weights = self.weights + other.weights
         self.square += other.square
         self.rows += other.rows
@@ -60,6 +68,11 @@ class Tallies:
         """Return every feature as an event carries it."""
         self._count()
         return [self._observed(counts) for counts in self._counts]
+
+    def served(self) -> Served | None:
+        """Return the predictions as an event carries them, where the bundle has them watched."""
+        self._count()
+        return self._predictions.served() if self._predictions else None
 
     @property
     def kish(self) -> float:
@@ -82,6 +95,8 @@ class Tallies:
         stratum = self._stratum(table)
         for counts in self._counts:
             counts.add(table[counts.feature.name], weights, stratum)
+        if self._predictions:
+            self._predictions.add(table["prediction"].to_numpy(), weights, stratum)
         self.weights += np.bincount(stratum, weights, self._strata)
         self.square += float((weights**2).sum())
         self.rows += table.num_rows

@@ -8,6 +8,7 @@ much days vary.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,21 +20,38 @@ from driftloop.spec.features import Column
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.category import text
 from driftloop_contracts.drift import distribution, level, measure
-from driftloop_contracts.drift.distribution import WEEKDAY, Distribution
+from driftloop_contracts.drift.distribution import WEEKDAY, Distribution, Stratum
+from driftloop_contracts.drift.finding import PREDICTION_NAME
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+MAX_MISSING = 0.05
+"""Share of predictions that may be missing before it is a fault."""
+CAUTIOUS = 4.0
+"""Least design effect of missing predictions: a response that is lost is rarely lost alone."""
 
 
 def build(
-    rows: pd.DataFrame, loop: LearningLoop, onset: datetime | None, rng: np.random.Generator
+    rows: pd.DataFrame,
+    loop: LearningLoop,
+    onset: datetime | None,
+    rng: np.random.Generator,
+    predicted: Floats | None = None,
 ) -> tuple[pd.DataFrame, Baseline]:
     """Return the reference sample (monitored columns) and the baseline.
 
-    ``rows``: joined training rows; after a change at ``onset`` only later rows are reference.
+    ``rows``: joined training rows; after a change at ``onset`` only later rows are reference;
+    ``predicted``: the released model's answers to the rows (None: they are not watched).
     """
     drift, columns = loop.spec.drift, loop.spec.features.columns
+    if predicted is not None:
+        rows = rows.assign(**{PREDICTION_NAME: predicted})
     recent = _recent(rows, loop)
     when = _when(recent, loop, onset)
     features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
-    rules = [f.rule(f.distribution) for f in features if f.distribution]
+    answers = _predictions(recent, when, loop)
+    every = (*features, *([answers] if answers else []))
+    rules = [f.rule(f.distribution) for f in every if f.distribution]
     seconds, budget = drift.window.min_duration.total_seconds(), drift.false_alarms.per_second
     baseline = Baseline(
         loop=loop.name,
@@ -44,6 +62,7 @@ def build(
         unmonitored=tuple((c.name, c.kind) for c in columns if not c.monitored),
         max_seconds=int(drift.window.max_duration.total_seconds()),
         alarms_per_second=budget,
+        predictions=answers,
     )
     return _sample(recent, when, loop, rng), baseline
 
@@ -88,12 +107,44 @@ def _feature(
         kind=column.kind,
         threshold=column.min_effect or loop.spec.drift.min_effect,
         max_missing=max(column.max_missing, 2 * float(values.isna().mean())),
-        varies=bool((values.groupby(when.cells).nunique() > 1).mean() > 0.95),
+        varies=_varies(values, when),
         categories=known.categories,
         low=column.range[0],
         high=column.range[1],
         distribution=known,
     )
+
+
+def _predictions(
+    recent: pd.DataFrame, when: measure.Rows, loop: LearningLoop
+) -> FeatureBaseline | None:
+    """Return how predictions are cut and how much they depend on each other, not their level.
+
+    On rows that the model was trained on they lie too near to what happened, so the counts are
+    left to be learnt from what is served (driftloop_contracts/drift/learned.py).
+    """
+    policy = loop.spec.drift.predictions
+    if PREDICTION_NAME not in recent or not policy.watch:
+        return None
+    values = recent[PREDICTION_NAME].to_numpy("float64")
+    known = measure.numeric(values, when)
+    # None is missing here, so how missing ones depend on each other does not show.
+    missing = max(CAUTIOUS, known.design_effect)
+    nothing = Stratum((0.0,) * known.cells, 0.0, 0.0, 0.0)
+    return FeatureBaseline(
+        name=PREDICTION_NAME,
+        kind="numeric",
+        threshold=policy.min_effect or loop.spec.drift.min_effect,
+        max_missing=MAX_MISSING,
+        varies=_varies(pd.Series(values), when),
+        distribution=replace(
+            known, strata=(nothing,) * len(known.strata), missing_design_effect=missing
+        ),
+    )
+
+
+def _varies(values: pd.Series[Any], when: measure.Rows) -> bool:
+    return bool((values.groupby(when.cells).nunique() > 1).mean() > 0.95)
 
 
 def _measured(kind: str, values: pd.Series[Any], when: measure.Rows) -> Distribution:

@@ -17,8 +17,9 @@ from scipy import special
 
 from driftloop.loop import Drift
 from driftloop.value import Value
-from driftloop_contracts.drift import evidence, level, observed, verdict
+from driftloop_contracts.drift import evidence, learned, level, observed, served
 from driftloop_contracts.drift.finding import Finding
+from driftloop_contracts.drift.served import Served
 
 GRACE = timedelta(seconds=15)
 """How long a cell waits for further replicas."""
@@ -36,7 +37,7 @@ class Joint(Value):
 class Cell(Value):
     """What is known of one stretch of event time: of each feature the event's JSON data.
 
-    ``since``: when its first part arrived.
+    ``since``: when its first part arrived; ``served``: the predictions, None where a part has none.
     """
 
     bundle: str
@@ -46,6 +47,7 @@ class Cell(Value):
     rows: int
     features: tuple[dict[str, Any], ...]
     joint: tuple[Joint, ...] = ()
+    served: dict[str, Any] | None = None
 
     def with_part(self, other: Cell) -> Cell:
         """Return both as one."""
@@ -59,15 +61,21 @@ class Cell(Value):
                 "rows": self.rows + other.rows,
                 "features": added,
                 "joint": self.joint + other.joint,
+                "served": _both(self.served, other.served),
             }
         )
 
 
 class Pool(Value):
-    """The cells that wait for replicas, and the window that grows from those that do not."""
+    """The cells that wait for replicas, and the window that grows from those that do not.
+
+    ``learned``: what to expect of ``bundle``'s predictions (driftloop_contracts/drift/learned.py).
+    """
 
     waiting: tuple[Cell, ...] = ()
     growing: Cell | None = None
+    bundle: str = ""
+    learned: dict[str, Any] | None = None
 
     def put(self, part: Cell) -> Pool:
         """Return the pool with one replica's part of a cell; another bundle starts anew."""
@@ -76,7 +84,10 @@ class Pool(Value):
         others = tuple(cell for cell in own if cell is not known)
         cell = known.with_part(part) if known else part
         growing = self.growing if self.growing and self.growing.bundle == part.bundle else None
-        return Pool(waiting=(*others, cell), growing=growing)
+        known_so_far = self.learned if self.bundle == part.bundle else None
+        return Pool(
+            waiting=(*others, cell), growing=growing, bundle=part.bundle, learned=known_so_far
+        )
 
     def ripe(self, drift: Drift, now: datetime) -> tuple[Pool, tuple[Cell, ...]]:
         """Return the pool without the windows that are complete at ``now``, and these."""
@@ -89,16 +100,32 @@ class Pool(Value):
                 windows.append(growing)
                 growing = None
         left = tuple(cell for cell in self.waiting if cell not in due)
-        return Pool(waiting=left, growing=growing), tuple(windows)
+        return self.model_copy(update={"waiting": left, "growing": growing}), tuple(windows)
+
+    def taught(
+        self, window: Cell, findings: Sequence[Finding], joint: Joint | None, level: float
+    ) -> Pool:
+        """Return the pool with what a window teaches of its bundle's predictions."""
+        is_joint = joint is not None and shifted(joint, level)
+        times = int(window.start.timestamp()), int(window.end.timestamp())
+        known = learned.from_data(self.learned)
+        after = known.after(_served(window), *times, findings, is_joint)
+        return self if after == known else self.model_copy(update={"learned": after.to_data()})
 
 
-def judge(window: Cell, drift: Drift) -> tuple[list[Finding], Joint | None, float]:
-    """Return the findings on a window of the loop, its joint test if any, and the level."""
-    features = [observed.from_data(one) for one in window.features]
+def judge(
+    window: Cell, drift: Drift, known: Mapping[str, Any] | None = None
+) -> tuple[list[Finding], Joint | None, float]:
+    """Return the findings on a window of the loop, its joint test if any, and the level.
+
+    ``known``: what the pool has learnt of the predictions.
+    """
+    features, answers = [observed.from_data(one) for one in window.features], _served(window)
     seconds = (window.end - window.start).total_seconds()
-    rules = [one.rule for one in features]
+    rules = [one.rule for one in features] + ([answers.rule] if answers else [])
     alpha = level.of_window(drift.false_alarms.per_second, seconds, rules)
-    findings = verdict.judge_all(features, alpha, drift.window.rows)
+    usual = learned.from_data(known)
+    findings = learned.judge(features, answers, usual, alpha, drift.window.rows)
     return findings, combined(window.joint), alpha
 
 
@@ -120,3 +147,13 @@ def shifted(joint: Joint, level: float) -> bool:
 
 def _sum(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     return (observed.from_data(first) + observed.from_data(second)).to_data()
+
+
+def _served(window: Cell) -> Served | None:
+    return served.from_data(window.served) if window.served else None
+
+
+def _both(first: object, second: object) -> dict[str, Any] | None:
+    if not first or not second:
+        return None
+    return (served.from_data(first) + served.from_data(second)).to_data()

@@ -144,7 +144,7 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
     frame, release = _read(paths["joined"]), Path(paths["release"])
     predicted = fit.predict(case, model_file.load(release), frame)
     rng = np.random.default_rng(work.number)
-    reference, baseline = calibration.build(frame, case.loop, work.onset, rng)
+    reference, baseline = calibration.build(frame, case.loop, work.onset, rng, predicted)
     files = {
         contract.MODEL: release.read_bytes(),
         contract.REFERENCE: parquet.dump(reference),

@@ -91,7 +91,7 @@ def test_a_window_that_waits_too_long_is_judged_with_what_it_has(ads: LearningLo
     for day in range(7):
         cell = part(20, day, shift=0.5, seed=day)
         state = later(ads, decide(ads, state, [cell]), cell).state
-    assert state.pool == Pool()
+    assert state.pool == Pool(bundle="0001-a")
     assert state.running == 1
 
 

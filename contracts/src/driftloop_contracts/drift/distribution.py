@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,12 @@ class Stratum:
     missing: float
     weight: float
     square: float
+
+    def __add__(self, other: Stratum) -> Stratum:
+        """Return the rows of both; zip is strict, so both have the same cells."""
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        own = self.missing + other.missing, self.weight + other.weight
+        return Stratum(counts, *own, self.square + other.square)
 
 
 @dataclass(frozen=True)
@@ -76,22 +82,28 @@ class Distribution:
         return partition.numeric(values, self.cuts)
 
     def expect(self, weights: Sequence[float]) -> Expectation:
-        """Return what to expect of a window with so much weight in each stratum.
+        """Return what to expect of a window with so much weight in each stratum."""
+        usual = expected(self.strata, weights)
+        if not self.categories:
+            return usual
+        known = tuple(share * (1 - self.unseen) for share in usual.shares[:-1])
+        return replace(usual, shares=(*known, self.unseen))
 
-        Independent rows: those of one sample whose mean varies as the weighted mean of the
-        strata's does, 1 / sum(w^2 / m).
-        """
-        share = np.asarray(weights, dtype=np.float64)
-        share = share / share.sum() if share.sum() > 0 else np.full(len(share), 1 / len(share))
-        counts = np.array([_shares(stratum) for stratum in self.strata])
-        missing = [stratum.missing / max(stratum.weight, 1e-300) for stratum in self.strata]
-        rows = np.array([effective.rows(s.weight, s.square) for s in self.strata])
-        used = share > 0
-        behind = 1 / float((share[used] ** 2 / np.maximum(rows[used], 1e-9)).sum())
-        known = share @ counts
-        if self.categories:
-            known = np.append(known[:-1] * (1 - self.unseen), self.unseen)
-        return Expectation(tuple(known.tolist()), float(share @ missing), behind)
+
+def expected(strata: Sequence[Stratum], weights: Sequence[float]) -> Expectation:
+    """Return what these strata lead to expect of a window with so much weight in each.
+
+    Independent rows: those of one sample whose mean varies as the weighted mean of the
+    strata's does, 1 / sum(w^2 / m).
+    """
+    share = np.asarray(weights, dtype=np.float64)
+    share = share / share.sum() if share.sum() > 0 else np.full(len(share), 1 / len(share))
+    counts = np.array([_shares(stratum) for stratum in strata])
+    missing = [stratum.missing / max(stratum.weight, 1e-300) for stratum in strata]
+    rows = np.array([effective.rows(s.weight, s.square) for s in strata])
+    used = share > 0
+    behind = 1 / float((share[used] ** 2 / np.maximum(rows[used], 1e-9)).sum())
+    return Expectation(tuple((share @ counts).tolist()), float(share @ missing), behind)
 
 
 def from_data(data: Mapping[str, Any]) -> Distribution:

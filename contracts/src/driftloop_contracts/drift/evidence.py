@@ -67,7 +67,8 @@ def of_numbers(tally: Tally, design_effect: float) -> Evidence:
     window, usual, n, m = _shares(tally, design_effect)
     if n <= 0 or m <= 0 or len(window) < 2:
         return NONE
-    below, expected = np.cumsum(window)[:-1], np.cumsum(usual)[:-1]
+    # A sum of shares may exceed 1 by rounding, and nothing is as unlikely as a share below 0.
+    below, expected = (np.minimum(np.cumsum(one)[:-1], 1.0) for one in (window, usual))
     distance = float(np.abs(below - expected).max())
     smirnov = float(special.kolmogorov(math.sqrt(n * m / (n + m)) * distance))
     p = min(smirnov, _berk_jones(below, expected, n, m))

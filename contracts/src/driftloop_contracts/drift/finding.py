@@ -9,6 +9,8 @@ JOINT_NAME = "(together)"
 """What stands for all features where they changed together and none alone."""
 OUTCOMES_NAME = "(outcomes)"
 """What stands for outcomes that no longer follow the predictions."""
+PREDICTION_NAME = "(prediction)"
+"""What stands for the served predictions beside the features."""
 
 
 @dataclass(frozen=True)

@@ -67,24 +67,27 @@ class Observed:
 def from_data(data: Mapping[str, Any]) -> Observed:
     """Return the feature in an event's data; raise InvalidInput when it is not one."""
     try:
-        rule = _checked(Rule(**data["rule"]))
+        rule = rule_from(data["rule"])
         return Observed(
-            rule, tally_from(data["tally"]), _number(data["out_of_range"]), str(data["only"])
+            rule, tally_from(data["tally"]), number(data["out_of_range"]), str(data["only"])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput("observed", WHERE, "features with their rule", str(error)) from error
 
 
-def _checked(rule: Rule) -> Rule:
+def rule_from(data: Mapping[str, Any]) -> Rule:
+    """Return the rule in an event's data; raise InvalidInput or TypeError otherwise."""
+    rule = Rule(**data)
     for field in fields(Rule):
         if field.type == "float":
-            _number(getattr(rule, field.name))
+            number(getattr(rule, field.name))
     if rule.design_effect < 1 or rule.missing_design_effect < 1:
         raise InvalidInput("design_effect", WHERE, "at least 1", rule.design_effect)
     return rule
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """Return a number from 0 on in JSON data; raise InvalidInput for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e18:
         return float(value)
     raise InvalidInput("a number", WHERE, "from 0 on", value)

@@ -63,7 +63,7 @@ class Tally:
 
     def to_data(self) -> dict[str, Any]:
         """Return the tally as an event's JSON data, numbers rounded to seven digits."""
-        return {name: _short(value) for name, value in asdict(self).items()}
+        return {name: short(value) for name, value in asdict(self).items()}
 
 
 def from_data(data: object) -> Tally:
@@ -71,14 +71,15 @@ def from_data(data: object) -> Tally:
     where = "a tally"
     if not isinstance(data, Mapping) or data.keys() != Tally.__dataclass_fields__.keys():
         raise InvalidInput("tally", where, "an object with a tally's fields", data)
-    lists = {name: _cells(name, data[name]) for name in ("counts", "expected")}
+    lists = {name: cells(name, data[name]) for name in ("counts", "expected")}
     if len(lists["counts"]) != len(lists["expected"]):
         raise InvalidInput("expected", where, "as long as counts", len(lists["expected"]))
     alone = {name: _amount(name, data[name]) for name in data.keys() - lists.keys()}
     return Tally(**lists, **{**alone, "rows": int(alone["rows"])})  # type: ignore[arg-type]
 
 
-def _cells(name: str, values: object) -> tuple[float, ...]:
+def cells(name: str, values: object) -> tuple[float, ...]:
+    """Return the cells in JSON data; raise InvalidInput for anything but numbers from 0 on."""
     if not isinstance(values, list | tuple) or not 0 < len(values) <= MAX_CELLS:
         raise InvalidInput(name, "a tally", f"a list of 1 to {MAX_CELLS} numbers", values)
     return tuple(_amount(name, value) for value in values)
@@ -95,7 +96,8 @@ def _mixed(share: float, first: float, second: float) -> float:
     return share * first + (1 - share) * second
 
 
-def _short(value: Any) -> Any:
+def short(value: Any) -> Any:
+    """Return a number or a tuple of them rounded to seven digits, as JSON has it."""
     if isinstance(value, tuple):
-        return [_short(one) for one in value]
+        return [short(one) for one in value]
     return float(np.format_float_positional(value, 7, fractional=False)) if value else 0

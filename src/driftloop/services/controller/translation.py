@@ -12,7 +12,7 @@ from driftloop.drift import matured, wording
 from driftloop.drift.pool import Cell, Joint
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
-from driftloop_contracts.drift import observed
+from driftloop_contracts.drift import observed, served
 from driftloop_contracts.drift.finding import JOINT_NAME
 from driftloop_contracts.errors import InvalidInput
 
@@ -40,6 +40,7 @@ def _cell(event: CloudEvent, now: datetime) -> decisions.CellScored:
             rows=data["n"],
             features=features,
             joint=_joint(data.get("joint")),
+            served=served.from_data(data["served"]).to_data() if data.get("served") else None,
         )
         return decisions.CellScored(cell)
     except (KeyError, TypeError, ValueError) as error:

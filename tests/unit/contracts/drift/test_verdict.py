@@ -144,6 +144,17 @@ def test_weekdays_are_compared_with_weekdays() -> None:
     assert saturday[0] < monday[0] / 3
 
 
+def test_an_empty_tail_is_as_likely_as_its_rows_say() -> None:
+    """Also where the shares below the cuts add up to a trifle more than 1."""
+    usual, n = (0.99 / 29,) * 29 + (0.01,), 1000.0
+    rule = Rule("x", "numeric", 0.05, 1.0, 1.0, 1.0, False)
+    for seed in range(20):
+        counts = np.random.default_rng(seed).multinomial(1000, (1 / 29,) * 29)
+        tally = Tally((*counts.astype(float), 0.0), 0.0, 1000, n, n, usual, 0.0, 28000.0)
+        finding = verdict.judge(Observed(rule, tally), 1e-4, 50)
+        assert finding.p_value > 1e-6
+
+
 def test_days_that_differ_count_as_fewer_rows() -> None:
     rng, rows = np.random.default_rng(0), ROWS * DAYS
     moods = np.repeat(rng.normal(0, 0.3, DAYS), ROWS)
