@@ -16,7 +16,7 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
-    # Transformers, imported by Alibi Detect, would report that PyTorch is not there.
+    # Among the stock dependencies Transformers would report that PyTorch is not there.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         return _run()
