@@ -1,10 +1,11 @@
-"""``python -m drift_sidecar [replay ...]``: exit code 0 at its end, 2 for what it cannot use."""
+"""``python -m drift_sidecar [replay|baseline ...]``: exit code 0, or 2 for what it cannot use."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 
 from drift_sidecar import manners
 from drift_sidecar import settings as configuration
@@ -30,6 +31,10 @@ def _run() -> int:
         from drift_sidecar import replay
 
         return replay.main(sys.argv[2:], os.environ)
+    if sys.argv[1:2] == ["baseline"]:
+        from drift_sidecar import baseline_command
+
+        return baseline_command.main(sys.argv[2:], os.environ, datetime.now(UTC))
     settings = configuration.from_env(os.environ)
     manners.keep()
     # After the settings: a wrong one is said at once, not after seconds of imports.
