@@ -29,6 +29,7 @@ COPY pipelines/compiled pipelines/compiled
 
 FROM builder AS sidecar-builder
 COPY sidecar/pyproject.toml sidecar/uv.lock sidecar/
+COPY sidecar/absent sidecar/absent
 WORKDIR /app/sidecar
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project --no-editable \
     && find .venv -type d -name tests -prune -exec rm -rf {} +
@@ -49,6 +50,9 @@ USER 10001
 CMD ["driftloop", "--help"]
 
 FROM runtime AS drift-sidecar
+# python:*-slim has no bytecode of the standard library, and nothing is written at run time.
+RUN python3 -m compileall -q -x '/(test|idlelib|lib2to3|tkinter|ensurepip|site-packages)/' \
+    "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=sidecar-builder /app/sidecar/.venv /app/sidecar/.venv
 ENV PATH=/app/sidecar/.venv/bin:$PATH DRIFTLOOP_HOST=127.0.0.1 DRIFTLOOP_PORT=8085
 USER 10001

@@ -309,8 +309,8 @@ def throughput(folder: Path, seconds: float) -> list[dict[str, Any]]:
         _rows_bar("JSON, batches of 1,000", found["json", 1000].rows_per_cpu_second, 50_000),
         _rows_bar("JSON, single rows", single, 8000),
         bar("p99 of an answer at 50,000 rows/s", steady.p99, "ms", "<= 15", steady.p99 <= 15),
-        bar("peak resident", memory, "MB", "<= 400", memory <= 400),
-        bar("ready after a cold start", ready, "s", "<= 20", ready <= 20),
+        bar("peak resident", memory, "MB", "<= 300", memory <= 300),
+        bar("ready after a cold start", ready, "s", "<= 10", ready <= 10),
     ]
 
 

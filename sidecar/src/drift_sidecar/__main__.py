@@ -1,10 +1,11 @@
-"""``python -m drift_sidecar [replay ...]``: exit code 0 at its end, 2 for what it cannot use."""
+"""``python -m drift_sidecar [replay|baseline ...]``: exit code 0, or 2 for what it cannot use."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 
 from drift_sidecar import manners
 from drift_sidecar import settings as configuration
@@ -16,7 +17,7 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
-    # Transformers, imported by Alibi Detect, would report that PyTorch is not there.
+    # Among the stock dependencies Transformers would report that PyTorch is not there.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         return _run()
@@ -30,6 +31,10 @@ def _run() -> int:
         from drift_sidecar import replay
 
         return replay.main(sys.argv[2:], os.environ)
+    if sys.argv[1:2] == ["baseline"]:
+        from drift_sidecar import baseline_command
+
+        return baseline_command.main(sys.argv[2:], os.environ, datetime.now(UTC))
     settings = configuration.from_env(os.environ)
     manners.keep()
     # After the settings: a wrong one is said at once, not after seconds of imports.
