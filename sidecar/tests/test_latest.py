@@ -6,10 +6,21 @@ import math
 import re
 
 import pytest
+from starlette.testclient import TestClient
 
-from drift_sidecar import latest
+from drift_sidecar import app, latest
+from drift_sidecar.process import create_monitor
+from drift_sidecar.settings import Settings
+from driftloop_contracts import cloudevent
+from driftloop_contracts.drift.finding import JOINT_NAME
 
 LINE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)+)\} (\S+)')
+
+
+@pytest.fixture
+def client(store, given):
+    settings = Settings(store.uri, given.loop, given.version)
+    return TestClient(app.create_app(create_monitor(settings)))
 
 
 def read(text: str) -> dict[tuple[str, str], float]:
@@ -53,8 +64,17 @@ def test_each_features_result_is_that_of_the_event(client, given):
     assert found["driftloop_drift_window_rows", ""] == 400
     assert found["driftloop_drift_level", ""] == data["level"]
     assert found["driftloop_drift_window_end_timestamp_seconds", ""] == given.at(1).timestamp()
-    assert found["driftloop_drift_p_value", "(together)"] == data["joint"]["p_value"]
     assert all(math.isfinite(value) for value in found.values())
+
+
+def test_the_joint_test_is_told_like_a_feature(client, given):
+    event = scored(client, given, given.batch(400, 0.5))[0]["events"][0]
+    joint = {"z": 4.0, "p_value": 1e-5, "effect": 0.2, "threshold": 0.05, "shift": True}
+    newest = latest.Latest()
+    newest.note([cloudevent.from_dict(event | {"data": event["data"] | {"joint": joint}})])
+    found = read("\n".join(latest.text(newest.status(), 'loop="l"')))
+    assert found["driftloop_drift_statistic", JOINT_NAME] == 4.0
+    assert found["driftloop_drift_p_value", JOINT_NAME] == 1e-5
 
 
 def test_windows_are_counted_by_their_verdict(client, given):

@@ -210,7 +210,7 @@ def test_predictions_are_cut_and_their_counts_left_to_be_learnt(small: LearningL
 def test_loop_yaml_says_whether_and_how_predictions_are_watched(
     small: LearningLoop, policy: dict[str, object], threshold: float | None
 ) -> None:
-    predictions = Predictions.model_validate(policy)
+    predictions = Stream.model_validate(policy)
     drift = small.spec.drift.model_copy(update={"predictions": predictions})
     spec = small.spec.model_copy(update={"drift": drift})
     loop = small.model_copy(update={"spec": spec})

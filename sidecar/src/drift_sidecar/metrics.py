@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drift_sidecar import latest
+
 CONTENT_TYPE = "text/plain; version=0.0.4"
 COUNTERS = {
     "rows": "Inference records taken.",
@@ -56,8 +58,8 @@ def text(status: Mapping[str, Any]) -> str:
     # TYPE driftloop_sidecar_waiting gauge
     driftloop_sidecar_waiting{loop="ads-ctr",bundle="0001-a"} 3
     """
-    labels = f'{{loop="{status["loop"]}",bundle="{status["bundle"]}"}}'
-    lines = []
+    own = f'loop="{status["loop"]}",bundle="{status["bundle"]}"'
+    labels, lines = f"{{{own}}}", list(latest.text(status, own))
     for kind, said in (("counter", COUNTERS), ("gauge", GAUGES)):
         for name, meaning in said.items():
             if name in status:

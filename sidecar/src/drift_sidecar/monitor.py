@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from drift_sidecar import events, grid, record_stream, records
 from drift_sidecar.events import Origin
+from drift_sidecar.latest import Latest
 from drift_sidecar.learning import Learning
 from drift_sidecar.outbox import Outbox
 from drift_sidecar.record_stream import RecordStream
@@ -85,6 +86,7 @@ class Monitor:
         # Nor does one of several learn: each sees a share of what the loop serves.
         self._learning = None if pod else Learning(spool.folder / "learned.json")
         self._carried: Window | None = None
+        self._latest = Latest()
         self._seen = Seen()
         self._intake, self._closing = threading.Lock(), threading.Lock()
         self.work = threading.Event()
@@ -177,7 +179,7 @@ class Monitor:
     def status(self) -> dict[str, Any]:
         """Return the counts with the loop, the bundle and what did not reach the sink."""
         with self._intake:
-            told = asdict(self.counts)
+            told = asdict(self.counts) | self._latest.status()
         own = {"loop": self.loop, "bundle": self.bundle}
         return own | told | self._spool.status() | self.outbox.status()
 
@@ -239,6 +241,7 @@ class Monitor:
         for event in told:
             self.outbox.put(event)
         with self._intake:
+            self._latest.note(told)
             self.counts.windows += 1
             self.counts.events += len(told)
         return told
