@@ -15,18 +15,17 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from driftloop.drift import pool as pooling
 from driftloop.drift import wording
 from driftloop.drift.matured import Matured
-from driftloop.drift.pool import Cell, Joint
+from driftloop.drift.pool import Cell, Judgement
 from driftloop.loop import LoopSpec
 from driftloop.quantities import show_duration
 from driftloop.state import Cause, Interval, Kind, State
-from driftloop_contracts.drift.finding import JOINT_NAME, OUTCOMES_NAME, PREDICTION_NAME, Finding
+from driftloop_contracts.drift.finding import JOINT_NAME, OUTCOMES_NAME, PREDICTION_NAME
 
 DAY = timedelta(days=1)
 MAX_QUARANTINE = 64
@@ -57,17 +56,15 @@ class WindowJudged:
     faults: dict[str, str]
 
     @classmethod
-    def of(
-        cls, window: Cell, findings: Sequence[Finding], joint: Joint | None, level: float
-    ) -> WindowJudged:
+    def of(cls, found: Judgement) -> WindowJudged:
         """Return the judgement on a window of the whole loop, strongest shift first."""
-        strongest = sorted(findings, key=lambda f: -f.strength)
+        strongest = sorted(found.findings, key=lambda f: -f.strength)
         shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
-        faults = {f.name: wording.fault(f.to_data()) for f in findings if f.fault}
+        faults = {f.name: wording.fault(f.to_data()) for f in found.findings if f.fault}
         # A classifier tells a broken feature apart first of all, and a broken feature is no drift.
-        if joint and not faults.keys() - {PREDICTION_NAME} and pooling.shifted(joint, level):
-            shifts |= {JOINT_NAME: wording.joint(joint.effect, joint.threshold)}
-        return cls(window.bundle, window.start, window.end, shifts, faults)
+        if found.joint and found.is_joint and not faults.keys() - {PREDICTION_NAME}:
+            shifts |= {JOINT_NAME: wording.joint(found.joint.effect, found.joint.threshold)}
+        return cls(found.window.bundle, found.window.start, found.window.end, shifts, faults)
 
 
 @dataclass(frozen=True)
@@ -186,22 +183,16 @@ def _ask(state: State, cause: Cause) -> Decision:
 
 
 def _counted(state: State, cell: Cell) -> Decision:
-    """Take one replica's part; pods that still drain count against a bundle that has left."""
-    if cell.bundle != state.champion:
-        return Decision(state, reasons=(f"The window was judged against {cell.bundle}.",))
-    return Decision(state.model_copy(update={"pool": state.pool.put(cell)}))
+    """Take one replica's part."""
+    return Decision(state.model_copy(update={"pools": state.pools.put(cell, state.champion)}))
 
 
 def _pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:
     """Judge the windows that all replicas had time to tell of."""
-    pool, windows = state.pool.ripe(spec.drift, now)
-    events = []
-    for window in windows:
-        findings, joint, level = pooling.judge(window, spec.drift, pool.learned)
-        pool = pool.taught(window, findings, joint, level)
-        events.append(WindowJudged.of(window, findings, joint, level))
-    decision = Decision(state if pool == state.pool else state.model_copy(update={"pool": pool}))
-    for event in events:
+    pools, found = state.pools.judged(spec.drift, now)
+    changed = pools != state.pools
+    decision = Decision(state.model_copy(update={"pools": pools}) if changed else state)
+    for event in map(WindowJudged.of, found):
         decision = decision.then(lambda s, event=event: _judged(s, event, spec))  # type: ignore[misc]
     return decision
 
@@ -229,6 +220,8 @@ def _judged(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
 
 def _faulted(state: State, event: WindowJudged) -> Decision:
     """Tell of features that broke just now; keep every broken window out of training."""
+    if not event.faults and event.bundle != state.champion:
+        return Decision(state)
     if not event.faults:
         ended = [f"{name} is whole again." for name in state.faults]
         return Decision(state.model_copy(update={"faults": ()}), reasons=tuple(ended))
@@ -255,10 +248,10 @@ def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     shifts = {name: why for name, why in event.shifts.items() if name not in event.faults}
     if not shifts:
         return Decision(state)
-    if event.bundle != state.champion:
-        return Decision(state, reasons=(f"The window was judged against {event.bundle}.",))
     text = "; ".join(f"{name} shifted: {why}" for name, why in shifts.items())
     text = f"{event.start:%Y-%m-%d %H:%M}: {text}."
+    if event.bundle != state.champion:
+        return Decision(state, reasons=(f"Of {event.bundle}, which is not the champion: {text}",))
     if spec.retrain.on_drift == "alert":
         return Decision(state, (Alert("drift", text, tuple(shifts)),), (text,))
     known = next((cause for cause in state.waiting if cause.kind == "drift"), None)

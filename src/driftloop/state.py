@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from driftloop.drift.matured import Matured
-from driftloop.drift.pool import Pool
+from driftloop.drift.pool import Pools
 from driftloop.value import Value
 
 Kind = Literal["initial", "drift", "staleness", "growth", "manual"]
@@ -40,7 +40,7 @@ class State(Value):
     causes that have not opened one; ``started``: when the latest ones began; ``onset``: of the
     change the champion was trained after, with ``fresh`` labelled time since it at that
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
-    a row that promoted nothing; ``told``: deferrals already reported; ``pool``: windows of several
+    a row that promoted nothing; ``told``: deferrals already reported; ``pools``: windows of several
     replicas that are not complete; ``matured``: the champion's mature records, not yet enough to
     be judged.
     """
@@ -58,5 +58,5 @@ class State(Value):
     quarantine: tuple[Interval, ...] = ()
     unpromoted: int = 0
     told: tuple[str, ...] = ()
-    pool: Pool = Pool()
+    pools: Pools = Pools()
     matured: Matured | None = None

@@ -12,7 +12,7 @@ from scipy import stats
 from driftloop.drift import calibration
 from driftloop.evaluation import comparison, gate, kpi, loss
 from driftloop.evaluation.comparison import Policy
-from driftloop.loop import LearningLoop
+from driftloop.loop import LearningLoop, Stream
 from driftloop.quantities import Rate
 from driftloop_contracts.baseline import Baseline
 from driftloop_contracts.baseline import from_json as baseline_from

@@ -9,6 +9,7 @@ first arrival for the other replicas; what comes later still counts, in the next
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,31 +67,50 @@ class Cell(Value):
         )
 
 
-class Pool(Value):
-    """The cells that wait for replicas, and the window that grows from those that do not.
+@dataclass(frozen=True)
+class Judgement:
+    """What a window of the loop shows: findings, its joint test if any, and the level."""
 
-    ``learned``: what to expect of ``bundle``'s predictions (driftloop_contracts/drift/learned.py).
+    window: Cell
+    findings: list[Finding]
+    joint: Joint | None
+    level: float
+
+    @property
+    def is_joint(self) -> bool:
+        """Return whether the features together changed."""
+        return self.joint is not None and shifted(self.joint, self.level)
+
+
+class Pool(Value):
+    """The cells of one bundle that wait for replicas, and the window that grows from the others.
+
+    ``learned``: what to expect of the bundle's predictions (driftloop_contracts/drift/learned.py).
     """
 
+    bundle: str
     waiting: tuple[Cell, ...] = ()
     growing: Cell | None = None
-    bundle: str = ""
     learned: dict[str, Any] | None = None
 
     def put(self, part: Cell) -> Pool:
-        """Return the pool with one replica's part of a cell; another bundle starts anew."""
-        own = tuple(cell for cell in self.waiting if cell.bundle == part.bundle)
-        known = next((c for c in own if (c.start, c.end) == (part.start, part.end)), None)
-        others = tuple(cell for cell in own if cell is not known)
+        """Return the pool with one replica's part of a cell."""
+        span = part.start, part.end
+        known = next((c for c in self.waiting if (c.start, c.end) == span), None)
+        others = tuple(cell for cell in self.waiting if cell is not known)
         cell = known.with_part(part) if known else part
-        growing = self.growing if self.growing and self.growing.bundle == part.bundle else None
-        known_so_far = self.learned if self.bundle == part.bundle else None
-        return Pool(
-            waiting=(*others, cell), growing=growing, bundle=part.bundle, learned=known_so_far
-        )
+        return self.model_copy(update={"waiting": (*others, cell)})
 
-    def ripe(self, drift: Drift, now: datetime) -> tuple[Pool, tuple[Cell, ...]]:
-        """Return the pool without the windows that are complete at ``now``, and these."""
+    def judged(self, drift: Drift, now: datetime) -> tuple[Pool, tuple[Judgement, ...]]:
+        """Return the pool without the windows that are complete at ``now``, and what they show."""
+        pool, windows = self._ripe(drift, now)
+        found = []
+        for window in windows:
+            found.append(judge(window, drift, pool.learned))
+            pool = pool._taught(found[-1])
+        return pool, tuple(found)
+
+    def _ripe(self, drift: Drift, now: datetime) -> tuple[Pool, tuple[Cell, ...]]:
         due = sorted((c for c in self.waiting if c.since + GRACE <= now), key=lambda c: c.start)
         windows, growing = [], self.growing
         for cell in due:
@@ -102,31 +122,46 @@ class Pool(Value):
         left = tuple(cell for cell in self.waiting if cell not in due)
         return self.model_copy(update={"waiting": left, "growing": growing}), tuple(windows)
 
-    def taught(
-        self, window: Cell, findings: Sequence[Finding], joint: Joint | None, level: float
-    ) -> Pool:
+    def _taught(self, found: Judgement) -> Pool:
         """Return the pool with what a window teaches of its bundle's predictions."""
-        is_joint = joint is not None and shifted(joint, level)
+        window, known = found.window, learned.from_data(self.learned)
         times = int(window.start.timestamp()), int(window.end.timestamp())
-        known = learned.from_data(self.learned)
-        after = known.after(_served(window), *times, findings, is_joint)
+        after = known.after(_served(window), *times, found.findings, found.is_joint)
         return self if after == known else self.model_copy(update={"learned": after.to_data()})
 
 
-def judge(
-    window: Cell, drift: Drift, known: Mapping[str, Any] | None = None
-) -> tuple[list[Finding], Joint | None, float]:
-    """Return the findings on a window of the loop, its joint test if any, and the level.
+class Pools(Value):
+    """A pool for the champion, and one for the bundle beside it that was heard of last.
 
-    ``known``: what the pool has learnt of the predictions.
+    So a canary and the stable bundle are each compared with their own reference.
     """
+
+    pools: tuple[Pool, ...] = ()
+
+    def put(self, part: Cell, champion: str) -> Pools:
+        """Return the pools with one replica's part of a cell."""
+        own = next((p for p in self.pools if p.bundle == part.bundle), Pool(bundle=part.bundle))
+        others = [p for p in self.pools if p.bundle != part.bundle]
+        if part.bundle != champion:
+            others = [pool for pool in others if pool.bundle == champion]
+        return Pools(pools=(*others[-1:], own.put(part)))
+
+    def judged(self, drift: Drift, now: datetime) -> tuple[Pools, tuple[Judgement, ...]]:
+        """Return the pools without the windows complete at ``now``, and what these show."""
+        found = [pool.judged(drift, now) for pool in self.pools]
+        every = tuple(one for _, windows in found for one in windows)
+        return Pools(pools=tuple(pool for pool, _ in found)), every
+
+
+def judge(window: Cell, drift: Drift, known: Mapping[str, Any] | None = None) -> Judgement:
+    """Return what a window shows; ``known``: what its pool has learnt of the predictions."""
     features, answers = [observed.from_data(one) for one in window.features], _served(window)
     seconds = (window.end - window.start).total_seconds()
     rules = [one.rule for one in features] + ([answers.rule] if answers else [])
     alpha = level.of_window(drift.false_alarms.per_second, seconds, rules)
     usual = learned.from_data(known)
     findings = learned.judge(features, answers, usual, alpha, drift.window.rows)
-    return findings, combined(window.joint), alpha
+    return Judgement(window, findings, combined(window.joint), alpha)
 
 
 def combined(parts: Sequence[Joint]) -> Joint | None:

@@ -11,7 +11,7 @@ import pytest
 from driftloop import decisions
 from driftloop.decisions import CellScored, Ticked
 from driftloop.drift import pool
-from driftloop.drift.pool import Cell, Joint, Pool
+from driftloop.drift.pool import Cell, Joint, Pool, Pools
 from driftloop.loop import LearningLoop
 from driftloop.state import State
 from driftloop_contracts.drift.finding import JOINT_NAME
@@ -91,7 +91,7 @@ def test_a_window_that_waits_too_long_is_judged_with_what_it_has(ads: LearningLo
     for day in range(7):
         cell = part(20, day, shift=0.5, seed=day)
         state = later(ads, decide(ads, state, [cell]), cell).state
-    assert state.pool == Pool(bundle="0001-a")
+    assert state.pools == Pools(pools=(Pool(bundle="0001-a"),))
     assert state.running == 1
 
 
@@ -107,19 +107,38 @@ def test_a_new_champion_starts_anew(ads: LearningLoop) -> None:
     state = decide(ads, State(champion="0001-a"), [part(90, shift=0.5)])
     state = state.model_copy(update={"champion": "0002-b"})
     state = decide(ads, state, [part(90, shift=0.5, bundle="0002-b")])
-    assert [cell.bundle for cell in state.pool.waiting] == ["0002-b"]
-    again = decide(ads, state, [part(90, shift=0.5)])
-    assert again.pool == state.pool, "a pod that drains counts against a bundle that has left"
+    assert [(p.bundle, len(p.waiting)) for p in state.pools.pools] == [("0001-a", 1), ("0002-b", 1)]
+
+
+def test_a_canary_is_judged_beside_the_champion_and_decides_nothing(ads: LearningLoop) -> None:
+    state = State(champion="0001-a")
+    quiet, moved = part(600, seed=1), part(600, shift=0.5, seed=2, bundle="0002-b")
+    after = later(ads, decide(ads, state, [moved, quiet]), quiet)
+    assert not after.state.waiting
+    assert any("0002-b" in reason for reason in after.reasons)
+    moved, quiet = part(600, shift=0.5, seed=3), part(600, seed=4, bundle="0002-b")
+    assert later(ads, decide(ads, state, [moved, quiet]), quiet).state.waiting
+
+
+def test_of_bundles_beside_the_champion_only_the_newest_is_kept(ads: LearningLoop) -> None:
+    bundles = ["0001-a", *(f"000{n}-b" for n in range(2, 9))]
+    state = decide(ads, State(champion="0001-a"), [part(90, bundle=b) for b in bundles])
+    assert [pool.bundle for pool in state.pools.pools] == ["0001-a", "0008-b"]
+
+
+def test_a_canary_whose_features_are_whole_does_not_mend_the_champions(ads: LearningLoop) -> None:
+    state = State(champion="0001-a", faults=("number",))
+    cell = part(600, seed=1, bundle="0002-b")
+    assert later(ads, decide(ads, state, [cell]), cell).state.faults == ("number",)
 
 
 def test_a_broken_feature_is_no_joint_change(ads: LearningLoop) -> None:
     joint = Joint(z=9.0, rows=600, effect=0.9, threshold=0.05)
     window = part(600).model_copy(update={"joint": (joint,)})
-    findings, together, level = pool.judge(window, ads.spec.drift)
-    whole = decisions.WindowJudged.of(window, findings, together, level)
-    broken = [replace(finding, fault="missing") for finding in findings]
-    assert list(whole.shifts) == [JOINT_NAME]
-    assert decisions.WindowJudged.of(window, broken, together, level).shifts == {}
+    found = pool.judge(window, ads.spec.drift)
+    broken = replace(found, findings=[replace(one, fault="missing") for one in found.findings])
+    assert list(decisions.WindowJudged.of(found).shifts) == [JOINT_NAME]
+    assert decisions.WindowJudged.of(broken).shifts == {}
 
 
 def test_the_state_survives_json(ads: LearningLoop) -> None:

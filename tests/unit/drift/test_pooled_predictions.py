@@ -108,8 +108,8 @@ def together(ads: LearningLoop, shifts: dict[int, float], replicas: int) -> list
         own = cells(day, shift, replicas)
         for cell in own:
             state = decisions.decide(state, CellScored(cell), ads.spec, cell.since).state
-        ripe, (window,) = state.pool.ripe(ads.spec.drift, own[0].since + pool.GRACE)
-        found.append(pool.judge(window, ads.spec.drift, ripe.learned)[0][-1])
+        _, (judged,) = state.pools.judged(ads.spec.drift, own[0].since + pool.GRACE)
+        found.append(judged.findings[-1])
         state = decisions.decide(state, Ticked(), ads.spec, own[0].since + pool.GRACE).state
         state = State.model_validate_json(state.model_dump_json())
     return found
@@ -148,32 +148,38 @@ def test_a_new_champion_is_learnt_anew(ads: LearningLoop) -> None:
     (cell,) = cells(0, 0.0, 1)
     state = decisions.decide(state, CellScored(cell), ads.spec, cell.since).state
     state = decisions.decide(state, Ticked(), ads.spec, cell.since + pool.GRACE).state
-    assert state.pool.learned is not None
+    assert state.pools.pools[0].learned is not None
     other = cell.model_copy(update={"bundle": "0002-b"})
     state = state.model_copy(update={"champion": "0002-b"})
     state = decisions.decide(state, CellScored(other), ads.spec, cell.since).state
-    assert (state.pool.bundle, state.pool.learned) == ("0002-b", None)
+    newest = state.pools.pools[-1]
+    assert (newest.bundle, newest.learned) == ("0002-b", None)
+
+
+def after_grace(ads: LearningLoop, cell: Cell) -> tuple[pool.Pool, tuple[pool.Judgement, ...]]:
+    """Return the pool after one cell, and what that shows."""
+    return pool.Pool(bundle=cell.bundle).put(cell).judged(ads.spec.drift, cell.since + pool.GRACE)
 
 
 def test_a_replica_that_tells_no_predictions_leaves_them_unjudged(ads: LearningLoop) -> None:
     """As a sidecar of an older release does while replicas are replaced."""
     first, second = cells(0, 0.0, 2)
     window = first.with_part(second.model_copy(update={"served": None}))
-    findings, joint, alpha = pool.judge(window, ads.spec.drift)
-    assert [finding.name for finding in findings] == ["number"]
-    assert pool.Pool().taught(window, findings, joint, alpha) == pool.Pool()
+    own, (judged,) = after_grace(ads, window)
+    assert [finding.name for finding in judged.findings] == ["number"]
+    assert own.learned is None
 
 
 def test_broken_predictions_hide_no_joint_change(ads: LearningLoop) -> None:
     (cell,) = cells(0, 0.0, 1)
     joint = pool.Joint(z=9.0, rows=600, effect=0.9, threshold=0.05)
     window = cell.model_copy(update={"joint": (joint,)})
-    findings, together, alpha = pool.judge(window, ads.spec.drift)
-    broken = [*findings[:-1], replace(findings[-1], fault="stands_still")]
-    event = decisions.WindowJudged.of(window, broken, together, alpha)
+    own, (judged,) = after_grace(ads, window)
+    *features, prediction = judged.findings
+    broken = replace(judged, findings=[*features, replace(prediction, fault="stands_still")])
+    event = decisions.WindowJudged.of(broken)
     assert (list(event.shifts), list(event.faults)) == (["(together)"], [PREDICTION_NAME])
-    after = pool.Pool().taught(window, findings, together, alpha)
-    assert after == pool.Pool(), "and from a window that jointly changed nothing is learnt"
+    assert own.learned is None, "and from a window that jointly changed nothing is learnt"
 
 
 def test_an_event_whose_predictions_make_no_sense_is_refused() -> None:
