@@ -225,12 +225,21 @@ def _faulted(state: State, event: WindowJudged) -> Decision:
     if not event.faults:
         ended = [f"{name} is whole again." for name in state.faults]
         return Decision(state.model_copy(update={"faults": ()}), reasons=tuple(ended))
-    update = {"faults": tuple(sorted(event.faults)), "quarantine": _quarantined(state, event)}
+    # Predictions are no input: where only they are broken the rows are as good as ever.
+    upstream = event.faults.keys() - {PREDICTION_NAME}
+    quarantine = _quarantined(state, event) if upstream else state.quarantine
+    update = {"faults": tuple(sorted(event.faults)), "quarantine": quarantine}
     fresh = {name: why for name, why in event.faults.items() if name not in state.faults}
-    reasons = tuple(f"{name} is broken upstream: {why}." for name, why in fresh.items())
-    text = f"{' '.join(reasons)} Its rows are quarantined; no retraining follows from it."
+    reasons = tuple(_broken(name, why) for name, why in fresh.items())
+    follows = "Its rows are quarantined; no" if upstream else "No"
+    text = f"{' '.join(reasons)} {follows} retraining follows from it."
     alerts = (Alert("data_fault", text, tuple(fresh)),) if fresh else ()
     return Decision(state.model_copy(update=update), alerts, reasons)
+
+
+def _broken(name: str, why: str) -> str:
+    where = "in the predictor" if name == PREDICTION_NAME else "upstream"
+    return f"{name} is broken {where}: {why}."
 
 
 def _quarantined(state: State, event: WindowJudged) -> tuple[Interval, ...]:

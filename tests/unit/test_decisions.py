@@ -107,6 +107,15 @@ def test_a_fault_alerts_once_quarantines_and_retrains_nothing(ads: LearningLoop)
     assert len(of(again, Alert)) == 1
 
 
+def test_predictions_that_break_are_told_and_no_row_is_quarantined(ads: LearningLoop) -> None:
+    decision = decide(serving(ads), window(3, faults="(prediction)"), ads.spec, at(4))
+    (alert,) = of(decision, Alert)
+    assert "(prediction) is broken in the predictor: why. No retraining" in alert.text
+    assert decision.state.quarantine == ()
+    both = decide(serving(ads), window(3, faults="(prediction) position"), ads.spec, at(4))
+    assert len(both.state.quarantine) == 1
+
+
 def test_a_window_with_a_fault_and_another_shift_does_both(ads: LearningLoop) -> None:
     decision = decide(serving(ads), window(10, shifts="a b", faults="a"), ads.spec, at(11))
     assert len(of(decision, Alert)) == 1
