@@ -1,4 +1,4 @@
-"""decisions.py: every rule as it stands, and what no sequence of events may break."""
+"""decisions: every rule as it stands, and what no sequence of events may break."""
 
 from __future__ import annotations
 

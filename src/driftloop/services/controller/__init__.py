@@ -1,1 +1,1 @@
-"""The controller: takes events, decides by decisions.py, records, acts."""
+"""The controller: takes events, decides by decisions, records, acts."""

@@ -1,4 +1,4 @@
-"""Controller: reads the state, asks decisions.py, records, and does what is owed.
+"""Controller: reads the state, asks decisions, records, and does what is owed.
 
 Whatever is killed between recording and doing is owed still and done by the next call, so
 every actuator must be safe to repeat: names are deterministic, promotion is idempotent.

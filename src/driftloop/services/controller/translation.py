@@ -1,4 +1,4 @@
-"""Between CloudEvents and the values that decisions.py knows."""
+"""Between CloudEvents and the values that decisions knows."""
 
 from __future__ import annotations
 

@@ -1,0 +1,73 @@
+"""Event: what happened to a loop, as decisions take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftloop.drift import wording
+from driftloop.drift.matured import Matured
+from driftloop.drift.pool import Cell, Judgement
+from driftloop_contracts.drift.finding import JOINT_NAME, PREDICTION_NAME
+
+
+@dataclass(frozen=True)
+class Started:
+    """The loop has no model, and enough history for a first one; said twice it is one wish."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """Time passed; nothing else happened."""
+
+
+@dataclass(frozen=True)
+class WindowJudged:
+    """A sidecar compared one window with its bundle's reference.
+
+    ``shifts`` and ``faults`` map a feature to a sentence's worth of evidence.
+    """
+
+    bundle: str
+    start: datetime
+    end: datetime
+    shifts: dict[str, str]
+    faults: dict[str, str]
+
+    @classmethod
+    def of(cls, found: Judgement) -> WindowJudged:
+        """Return the judgement on a window of the whole loop, strongest shift first."""
+        strongest = sorted(found.findings, key=lambda f: -f.strength)
+        shifts = {f.name: wording.shift(f.to_data()) for f in strongest if f.shift}
+        faults = {f.name: wording.fault(f.to_data()) for f in found.findings if f.fault}
+        # A classifier tells a broken feature apart first of all, and a broken feature is no drift.
+        if found.joint and found.is_joint and not faults.keys() - {PREDICTION_NAME}:
+            shifts |= {JOINT_NAME: wording.joint(found.joint.effect, found.joint.threshold)}
+        return cls(found.window.bundle, found.window.start, found.window.end, shifts, faults)
+
+
+@dataclass(frozen=True)
+class RetrainingEnded:
+    """A pipeline run ended: ``verdict`` promote, hold, reject or failed."""
+
+    number: int
+    verdict: str
+    version: str = ""
+    data_end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CellScored:
+    """One of a loop's sidecars counted one cell; several together are judged as the loop's."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class CohortMatured:
+    """The outcomes of some records are decided."""
+
+    part: Matured
+
+
+Event = Started | Ticked | WindowJudged | CellScored | CohortMatured | RetrainingEnded
