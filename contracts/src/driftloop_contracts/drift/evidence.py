@@ -157,8 +157,14 @@ def _berk_jones(window: Floats, usual: Floats, n: float, m: float) -> float:
 
 
 def divergence(share: Floats, pooled: Floats) -> Floats:
-    """Return the Kullback-Leibler divergence of two Bernoulli variables, in nats."""
-    found: Floats = special.rel_entr(share, pooled) + special.rel_entr(1 - share, 1 - pooled)
+    """Return the Kullback-Leibler divergence of two Bernoulli variables, in nats.
+
+    >>> float(divergence(np.array([0.5]), np.array([0.25]))[0].round(4))
+    0.1438
+    """
+    # Sums of shares may leave [0, 1] by rounding, and equal ones may differ by less than nothing.
+    p, q = np.clip(share, 0, 1), np.clip(pooled, 0, 1)
+    found: Floats = np.maximum(special.rel_entr(p, q) + special.rel_entr(1 - p, 1 - q), 0)
     return found
 
 
