@@ -8,6 +8,7 @@ name holds all else: ``<number>-<start of the window>.<state>``.
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from drift_sidecar.seen import digest
+
 OPEN, SEALED, LOGGED = "open", "sealed", "logged"
 """Still written to; never changed again; in the inference log as well."""
 FRAME, HEADER = struct.Struct("<II"), struct.Struct("<I")
@@ -24,11 +27,30 @@ FRAME, HEADER = struct.Struct("<II"), struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Entry:
-    """One accepted batch: the delivery's (source, id) and its rows, of one pod and instant."""
+    """One accepted batch: the delivery's (source, id), its part of that, its rows, of one pod.
+
+    ``part``: 0 for the first; None where a frame does not say it, and ``event_id`` may end in it.
+    """
 
     source: str
     event_id: str
     rows: pa.RecordBatch
+    part: int | None = 0
+
+    @property
+    def key(self) -> bytes:
+        """Return the digest that stands for this part of the delivery."""
+        return digest(self.source, self.event_id, self.part or 0)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """Return the digests by which a repetition is known, ``key`` first.
+
+        Frames that do not say their part have it behind a '#'; it may be the sender's own.
+        """
+        event_id, _, part = self.event_id.rpartition("#")
+        is_part = self.part is None and event_id and re.fullmatch("[1-9][0-9]{0,5}", part)
+        return [self.key, *([digest(self.source, event_id, int(part))] if is_part else [])]
 
     @property
     def pod_uid(self) -> str:
@@ -95,7 +117,8 @@ def of_path(path: Path) -> Segment:
 
 def frame(entry: Entry) -> bytes:
     """Return the entry as it lies in a file."""
-    header = json.dumps({"source": entry.source, "id": entry.event_id}).encode()
+    told = {"source": entry.source, "id": entry.event_id, "part": entry.part}
+    header = json.dumps(told).encode()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, entry.rows.schema) as writer:
         writer.write_batch(entry.rows)
@@ -121,7 +144,8 @@ def entry(payload: bytes) -> Entry:
     (length,) = HEADER.unpack_from(payload)
     header = json.loads(payload[HEADER.size : HEADER.size + length])
     with pa.ipc.open_stream(pa.py_buffer(payload)[HEADER.size + length :]) as reader:
-        return Entry(header["source"], header["id"], reader.read_next_batch())
+        rows = reader.read_next_batch()
+    return Entry(header["source"], header["id"], rows, header.get("part"))
 
 
 def entries(path: Path) -> Iterator[Entry]:

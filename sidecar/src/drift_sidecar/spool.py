@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from drift_sidecar import checkpoint, segment
-from drift_sidecar.seen import digest
 from drift_sidecar.segment import LOGGED, OPEN, SEALED, Entry, Segment
 
 log = logging.getLogger(__name__)
@@ -163,7 +162,7 @@ class Spool:
 
     def _account(self, one: Segment, entry: Entry) -> None:
         one.rows += entry.rows.num_rows
-        one.digests.append(digest(entry.source, entry.event_id))
+        one.digests += entry.keys
         self.state.losses.take(entry.pod_uid, entry.runs)
 
     def _begin(self, start: int) -> Segment:
