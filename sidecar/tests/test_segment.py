@@ -47,7 +47,7 @@ def test_an_id_that_looks_like_another_events_part_is_an_event(client, given, ow
 def test_a_frame_says_its_part(given):
     rows = record_stream.read(to_stream(*given.arrays(3, [0])), KINDS).rows
     for part in (0, 1, 2**40):
-        content = segment.frame(Entry(SOURCE, "x#\ud800", rows, part))
+        content = b"".join(segment.frame(Entry(SOURCE, "x#\ud800", rows, part)))
         found = segment.entry(content[segment.FRAME.size :])
         assert (found.source, found.event_id, found.part) == (SOURCE, "x#\ud800", part)
         assert found.rows.equals(rows)

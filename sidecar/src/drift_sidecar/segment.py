@@ -8,10 +8,11 @@ name holds all else: ``<number>-<start of the window>.<state>``.
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +61,10 @@ class Entry:
     @property
     def runs(self) -> list[tuple[int, int]]:
         """Return the sequence numbers as inclusive runs: an event may have gaps between."""
-        numbers = np.sort(self.rows["seq"].to_numpy())
+        numbers = self.rows["seq"].to_numpy()
+        if len(numbers) == 1:
+            return [(int(numbers[0]), int(numbers[0]))]
+        numbers = np.sort(numbers)
         breaks = np.flatnonzero(np.diff(numbers) > 1)
         firsts = numbers[np.append(0, breaks + 1)]
         lasts = numbers[np.append(breaks, len(numbers) - 1)]
@@ -91,19 +95,19 @@ class Segment:
         before, self.state = self.path, state
         before.rename(self.path)
 
-    def append(self, frame: bytes) -> None:
+    def append(self, pieces: Sequence[bytes | pa.Buffer]) -> None:
         """Write one frame at the end, whole or not at all; raise OSError."""
         with self.path.open("ab", buffering=0) as file:
             if file.tell() != self.size:  # what an earlier failure left behind
                 file.truncate(self.size)
             try:
-                written = file.write(frame)
-                if written != len(frame):
+                size = sum(map(len, pieces))
+                if os.writev(file.fileno(), pieces) != size:
                     raise OSError("The disk took a part of the frame only.")
             except OSError:
                 file.truncate(self.size)
                 raise
-        self.size += len(frame)
+        self.size += size
 
 
 def of_path(path: Path) -> Segment:
@@ -115,15 +119,15 @@ def of_path(path: Path) -> Segment:
     return Segment(path.parent, int(number), int(start), state, size=path.stat().st_size)
 
 
-def frame(entry: Entry) -> bytes:
-    """Return the entry as it lies in a file."""
-    told = {"source": entry.source, "id": entry.event_id, "part": entry.part}
-    header = json.dumps(told).encode()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, entry.rows.schema) as writer:
-        writer.write_batch(entry.rows)
-    payload: bytes = HEADER.pack(len(header)) + header + sink.getvalue().to_pybytes()
-    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+def frame(entry: Entry) -> list[bytes | pa.Buffer]:
+    """Return the entry as it lies in a file, in pieces: joined they would be one copy more."""
+    named = {"source": entry.source, "id": entry.event_id, "part": entry.part}
+    header = json.dumps(named).encode()
+    # Two messages make a stream; a writer's buffer would double as it grows.
+    told = HEADER.pack(len(header)) + header + entry.rows.schema.serialize().to_pybytes()
+    rows = entry.rows.serialize()
+    checksum = zlib.crc32(rows, zlib.crc32(told))
+    return [FRAME.pack(len(told) + rows.size, checksum) + told, rows]
 
 
 def payloads(path: Path) -> Iterator[tuple[int, bytes]]:

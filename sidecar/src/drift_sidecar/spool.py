@@ -67,14 +67,15 @@ class Spool:
 
     def append(self, start: int, entry: Entry) -> None:
         """Write one batch of the window at ``start``; raise OSError and keep nothing of it."""
-        content = segment.frame(entry)
+        pieces = segment.frame(entry)
+        size = sum(map(len, pieces))
         with self.sealed:
-            if not self._make_room(len(content)):
+            if not self._make_room(size):
                 self._drop_unwritten(entry)
                 return
             one = self._open.get(start) or self._begin(start)
-            one.append(content)
-            self._bytes += len(content)
+            one.append(pieces)
+            self._bytes += size
             self._account(one, entry)
             if one.rows >= SEGMENT_ROWS:
                 self._seal(one)
