@@ -27,8 +27,10 @@ test: install ## run the tests that need nothing but this machine
 	$(PYTHON) -m pytest
 	cd sidecar && .venv/bin/python -m pytest
 
-test-s3: install .tools/bin/minio ## check the object store on a real MinIO server (needs Go)
-	DRIFTLOOP_MINIO=$(CURDIR)/.tools/bin/minio $(PYTHON) -m pytest -m s3 tests/object_store
+test-s3: export DRIFTLOOP_MINIO := $(CURDIR)/.tools/bin/minio
+test-s3: install .tools/bin/minio ## check object store and sidecar on a real MinIO server (needs Go)
+	$(PYTHON) -m pytest -m s3 tests/object_store
+	cd sidecar && .venv/bin/python -m pytest tests/test_store_outage.py
 
 test-spark: .venv-spark/installed ## compare the joins of Spark, on this machine, with DuckDB's (needs Java 17)
 	.venv-spark/bin/python -m pytest -m '' tests/spark src/driftloop/adapters/feast_spark

@@ -4,7 +4,8 @@
 
 20 features over HTTP, as Arrow and as JSON, in batches of 256 and 1,000 rows and single JSON
 events, as fast as two connections carry; the log's files and the scoring of windows count. Then
-50,000 rows a second at a fixed rate, and the start on a cold page cache.
+50,000 rows a second at a fixed rate, a flood of large events on many connections, larger than the
+spool, and the start on a cold page cache.
 
 Prints a table and last one JSON line with its bars. sidecar_harm.py measures the predictor.
 """
@@ -51,6 +52,8 @@ KINDS |= {f"c{n}": "categorical" for n in range(CATEGORICAL)}
 REFERENCE_ROWS, WINDOW_SECONDS, WINDOW_ROWS = 20_000, 600, 50_000
 ORIGIN = Origin("benchmark", "0001-benchmark", "pod", KINDS)
 CONNECTIONS = 2
+FLOOD_ROWS, FLOOD_EVENTS, FLOOD_CONNECTIONS, FLOOD_SPOOL = 20_000, 120, 32, "64MiB"
+"""Events of 5 MB, 600 MB in all, as many at once as there are connections."""
 Sent = tuple[dict[str, str], bytes]
 
 
@@ -149,19 +152,25 @@ def _request(
     return event.to_http()
 
 
-def post_all(url: str, sent: list[Sent], seconds: float, per_second: float = 0.0) -> list[float]:
-    """Post in order on CONNECTIONS connections; return the seconds that each answer took.
+def post_all(
+    url: str,
+    sent: list[Sent],
+    seconds: float,
+    per_second: float = 0.0,
+    connections: int = CONNECTIONS,
+) -> list[float]:
+    """Post in order on several connections; return the seconds that each answer took.
 
     ``per_second``: requests due a second, each one's time counted from then; 0: as fast as it goes.
     It ends with the last request or after ``seconds``. A request that a busy sidecar refused is
     posted again, and all of that counts.
     """
-    took: list[list[float]] = [[] for _ in range(CONNECTIONS)]
+    took: list[list[float]] = [[] for _ in range(connections)]
     began = time.perf_counter()
 
     def work(own: int) -> None:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-        for number in range(own, len(sent), CONNECTIONS):
+        for number in range(own, len(sent), connections):
             due = began + number / per_second if per_second else time.perf_counter()
             if due > began + seconds or time.perf_counter() > began + seconds:
                 break
@@ -172,7 +181,7 @@ def post_all(url: str, sent: list[Sent], seconds: float, per_second: float = 0.0
             assert status == 202, status
             took[own].append(time.perf_counter() - due)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(CONNECTIONS)]
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -228,6 +237,30 @@ def intake(
     assert (told["rows"], told["waiting"]) == (taken, 0)
     p50, p99 = np.percentile(took, [50, 99]) * 1000
     return Intake(taken / wall, taken / cpu, p50, p99, memory, told["windows"])
+
+
+def flood(folder: Path) -> Intake:
+    """Measure large events on many connections, of more bytes than the spool may take."""
+    store = FileStore(folder / "store-flood")
+    put_bundle(store)
+    sent = requests("arrow", FLOOD_ROWS, FLOOD_ROWS * FLOOD_EVENTS)
+    environ = {
+        "DRIFTLOOP_STORE": store.uri,
+        "DRIFTLOOP_LOOP": ORIGIN.loop,
+        "DRIFTLOOP_BUNDLE": ORIGIN.bundle_version,
+        "DRIFTLOOP_SPOOL_BYTES": FLOOD_SPOOL,
+    }
+    with sidecar(folder, environ) as child:
+        url = child.wait_ready(120)
+        process = psutil.Process(child.process.pid)
+        before, began = cpu_seconds(process), time.perf_counter()
+        took = post_all(url, sent, 600, connections=FLOOD_CONNECTIONS)
+        wall, cpu = time.perf_counter() - began, cpu_seconds(process) - before
+        told, memory = get(url, "/status"), _peak(child.process.pid)
+    rows = len(took) * FLOOD_ROWS
+    assert told["rows"] == rows == FLOOD_ROWS * FLOOD_EVENTS
+    p50, p99 = np.percentile(took, [50, 99]) * 1000
+    return Intake(rows / wall, rows / cpu, p50, p99, memory, told["windows"])
 
 
 def watermark(at: datetime) -> Sent:
@@ -298,8 +331,10 @@ def throughput(folder: Path, seconds: float) -> list[dict[str, Any]]:
         _print(f"{form} {rows}", one)
     steady = intake(folder, "arrow", 256, seconds, 50_000)
     _print("arrow 50k/s", steady)
+    flooded = flood(folder)
+    _print("flood", flooded)
     ready = cold_start(folder)
-    memory = max(one.memory for one in (*found.values(), steady))
+    memory = max(one.memory for one in (*found.values(), steady, flooded))
     arrow, json_rows = found["arrow", 256], found["json", 256]
     single = found["json", 1].rows_per_cpu_second
     return [

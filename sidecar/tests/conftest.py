@@ -157,15 +157,24 @@ class Sink:
 
     def __init__(self, refusals: list[int]) -> None:
         self.received: list[tuple[dict[str, str], Any]] = []
+        self.stalled, self._go = threading.Event(), threading.Event()
+        """``stalled``: a request is here that has no answer."""
+        self._go.set()
+        self._takes = True
         sink = self
 
         class Answer(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 status = refusals.pop(0) if refusals else 202
-                if status < 300:
+                takes = sink._takes or sink._go.is_set()
+                if status < 300 and takes:
                     headers = {name.lower(): value for name, value in self.headers.items()}
                     sink.received.append((headers, json.loads(body)))
+                if not sink._go.is_set():
+                    sink.stalled.set()
+                    sink._go.wait(60)
+                    return  # whoever asked is gone
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -176,6 +185,15 @@ class Sink:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}/"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stall(self, takes: bool) -> None:
+        """Answer nothing from now on; ``takes``: keep the events all the same."""
+        self._takes = takes
+        self._go.clear()
+
+    def go_on(self) -> None:
+        """Answer again."""
+        self._go.set()
 
     @property
     def types(self) -> list[str]:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from drift_sidecar import app, metrics
+from drift_sidecar import app, bodies, metrics
 from drift_sidecar.process import create_monitor
 from drift_sidecar.settings import Settings
 from driftloop_contracts import event_types
@@ -321,7 +321,7 @@ def test_half_a_character_in_a_message_is_still_an_answer(client, given):
 
 
 def test_a_body_beyond_the_limit_is_refused(client, monkeypatch):
-    monkeypatch.setattr(app, "MAX_BODY", 100)
+    monkeypatch.setattr(bodies, "MAX_BODY", 100)
     assert client.post("/", content=b"x" * 101).status_code == 413
     assert client.post("/", content=iter([b"x" * 60] * 2)).status_code == 413
 

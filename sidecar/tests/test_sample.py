@@ -43,3 +43,22 @@ def test_merged_samples_weigh_both_by_their_rows():
         large.merge(small)
         shares.append(np.mean(np.array(large.table()["row"]) < 1000))
     assert abs(np.mean(shares) - 0.1) < 0.02
+
+
+def test_it_is_the_rows_that_drew_least_whatever_the_batches():
+    drawn = np.random.default_rng(9).random(10_000)
+    least = np.sort(np.argsort(drawn)[:50]).tolist()
+    for step in (1, 8, 100, 2500):
+        assert filled(50, 10_000, seed=9, step=step).table()["row"].to_pylist() == least
+
+
+def test_it_holds_its_rows_and_not_the_body_they_came_in():
+    sample, rng = Sample(1000), np.random.default_rng(1)
+    before = pa.total_allocated_bytes()
+    for _ in range(10):
+        body = pa.allocate_buffer(8_000_000)
+        column = pa.Array.from_buffers(pa.float64(), 100, [None, body])
+        sample.add(pa.RecordBatch.from_arrays([column], ["row"]), rng)
+        del body, column
+    assert sample.table().num_rows == 1000
+    assert pa.total_allocated_bytes() - before < 1_000_000

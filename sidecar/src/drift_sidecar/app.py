@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from drift_sidecar import grid, metrics, record_stream
+from drift_sidecar.bodies import Bodies, Crowded, TooLarge
 from drift_sidecar.intake import kserve
 from drift_sidecar.intake.intake import Intake
 from drift_sidecar.intake.options import Options
@@ -31,20 +32,18 @@ from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavai
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 32 << 20
-"""Largest request body, in bytes."""
 DELIVERY_PATIENCE = 30.0
 """Seconds that a watermark's answer waits for the sink."""
 STATUS: dict[type[DriftloopError], int] = {
     InvalidInput: 400,
     Foreign: 409,
+    TooLarge: 413,
     Busy: 503,
+    Crowded: 503,
     StoreUnavailable: 503,
 }
-
-
-class TooLarge(DriftloopError):
-    """A body beyond MAX_BODY."""
+RETRY = {"retry-after": "1"}
+"""What comes with 503: the seconds after which a sender may try again."""
 
 
 REASONS: dict[type[DriftloopError], str] = {
@@ -52,6 +51,7 @@ REASONS: dict[type[DriftloopError], str] = {
     Foreign: "foreign",
     TooLarge: "too_large",
     Busy: "busy",
+    Crowded: "busy",
 }
 """How refusals are counted; any other one is the store's."""
 
@@ -61,14 +61,12 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
 
     GET /v1/metrics and /protocol are what alibi-detect-server had.
     """
-    took = intake or Intake(monitor, Options(), "logger")
+    took, bodies = intake or Intake(monitor, Options(), "logger"), Bodies()
 
     async def receive(request: Request) -> Response:
         try:
-            body = await _body(request)
-            return await run_in_threadpool(_answer, monitor, took, request.headers, body)
-        except TooLarge as error:
-            return _refused(took, 413, error)
+            async with bodies.of(request) as body:
+                return await run_in_threadpool(_answer, monitor, took, request.headers, body)
         except DriftloopError as error:
             return _refused(took, STATUS.get(type(error), 500), error)
         except OSError as error:
@@ -105,20 +103,6 @@ def create_app(monitor: Monitor, intake: Intake | None = None) -> Starlette:
 def _status(monitor: Monitor, intake: Intake) -> dict[str, Any]:
     own = intake.status()
     return monitor.status() | {"rejected": sum(own["refused"].values()), "intake": own}
-
-
-async def _body(request: Request) -> bytes:
-    sentence = f"The body must be at most {MAX_BODY} bytes."
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said[:20]) > MAX_BODY:
-        raise TooLarge(sentence)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge(sentence)
-    return b"".join(chunks)
 
 
 def _answer(monitor: Monitor, intake: Intake, headers: Headers, body: bytes) -> Response:
@@ -176,4 +160,4 @@ def _refused(intake: Intake, status: int, error: DriftloopError) -> Response:
     intake.reject(REASONS.get(type(error), "store"))
     # A message may repeat half of a character that somebody sent.
     sentence = str(error).encode("utf-8", "replace").decode()
-    return JSONResponse({"error": sentence}, status_code=status)
+    return JSONResponse({"error": sentence}, status, RETRY if status == 503 else None)

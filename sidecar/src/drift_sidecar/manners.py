@@ -11,7 +11,10 @@ NICE = 10
 """Scheduling priority below the predictor's; its own requests still come first of what is left."""
 ARENAS = 2
 """Heaps that the C library keeps; one a thread, its default, never shrink again."""
-M_ARENA_MAX = -8
+MAPPED = 512 << 10
+"""Bytes from which on a block goes back to the system when it is freed; by itself the C library
+would raise the bound to the largest block it has seen, and keep the holes between."""
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 """Source: glibc, malloc.h."""
 
 
@@ -20,7 +23,9 @@ def keep() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Another C library has no such option, and a container may forbid the other.
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_ARENA_MAX, ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, MAPPED)
     with contextlib.suppress(OSError):
         os.nice(NICE)
 

@@ -118,10 +118,8 @@ class Monitor:
         Every part is a delivery of its own, so what a kill left undone is done by the next try.
         """
         with self._intake:
-            entries = [Entry(source, f"{event_id}{_part(at)}", p[0]) for at, p in enumerate(parts)]
-            keys = [digest(source, entry.event_id) for entry in entries] or [
-                digest(source, event_id)
-            ]
+            entries = [Entry(source, event_id, rows, at) for at, (rows, _) in enumerate(parts)]
+            keys = [entry.key for entry in entries] or [digest(source, event_id)]
             if all(self._seen.has(key) for key in keys):
                 self.counts.duplicates += 1
                 return False
@@ -150,6 +148,8 @@ class Monitor:
                     raise
             told: list[CloudEvent] = []
             try:
+                for window in over:  # they may wait long
+                    window.sample.shrink()
                 while over:
                     self.uploader.upload(over[0].end)
                     told += self._end(over[0])
@@ -198,11 +198,11 @@ class Monitor:
         state = self._spool.state
         self._windows.closed_until = state.closed_until
         for segment, entry in self._spool.recover():
-            key = digest(entry.source, entry.event_id)
-            self._seen.remember(key)
+            for key in entry.keys:
+                self._seen.remember(key)
             if segment.start >= state.scored_until:
                 second = int(entry.rows["event_time"][0].as_py().timestamp())
-                self._windows.put(segment.start, entry.rows, second, _rng(key))
+                self._windows.put(segment.start, entry.rows, second, _rng(entry.key))
         if self._windows.due(state.closed_until):
             self.work.set()
 
@@ -245,11 +245,6 @@ class Monitor:
             self.counts.windows += 1
             self.counts.events += len(told)
         return told
-
-
-def _part(number: int) -> str:
-    """Return what tells the parts of one event apart; the first has the event's own id."""
-    return f"#{number}" if number else ""
 
 
 def _rng(key: bytes) -> np.random.Generator:

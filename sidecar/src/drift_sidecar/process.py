@@ -36,8 +36,8 @@ TICK = 1.0
 """Longest time, in seconds, between two looks at what is to be done."""
 EXPIRY = 1.0
 """Seconds between looks for requests whose response does not come."""
-MAX_REQUESTS = 64
-"""Requests answered at once; more get 503, so that bodies in memory stay bounded."""
+MAX_CONNECTIONS = 512
+"""Connections at once; a request on one more gets 503. What bodies take is bounded in bodies.py."""
 
 
 class Server(uvicorn.Server):
@@ -92,7 +92,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
-        limit_concurrency=MAX_REQUESTS,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=10,
     )
     server = Server(config)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from drift_sidecar.batches import gathered
+from drift_sidecar.batches import LARGE, gathered
 
 Keys = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -23,6 +23,8 @@ class Sample:
         self.size, self._rows = size, 0
         self._batches: list[pa.RecordBatch] = []
         self._drawn: list[Keys] = []
+        self._bound = 1.0
+        """Rows that draw as much or more cannot be in the sample any more."""
 
     def add(self, batch: pa.RecordBatch, rng: np.random.Generator) -> None:
         """Offer every row of ``batch`` to the sample."""
@@ -35,10 +37,14 @@ class Sample:
 
     def table(self) -> pa.Table | None:
         """Return the sample's rows, or None when nothing was added."""
-        self._shrink()
+        self.shrink()
         return pa.Table.from_batches(self._batches) if self._batches else None
 
     def _append(self, batch: pa.RecordBatch, keys: Keys) -> None:
+        if self._bound < 1 or batch.num_rows > LARGE:
+            # A copy at any rate: the batch itself holds all of the body that it came in.
+            is_low = keys < self._bound
+            batch, keys = batch.filter(pa.array(is_low)), keys[is_low]
         self._batches.append(batch)
         self._drawn.append(keys)
         self._rows += batch.num_rows
@@ -48,13 +54,14 @@ class Sample:
             self._drawn[count:] = [np.concatenate(self._drawn[count:])]
             self._batches = batches
         if self._rows >= 2 * self.size:
-            self._shrink()
+            self.shrink()
 
-    def _shrink(self) -> None:
+    def shrink(self) -> None:
+        """Let go of the rows beyond the size that are held to be sorted out later."""
         if self._rows <= self.size:
             return
         keys = np.concatenate(self._drawn)
         kept = np.sort(np.argpartition(keys, self.size)[: self.size])
         table = pa.Table.from_batches(self._batches).take(pa.array(kept)).combine_chunks()
         self._batches, self._drawn = table.to_batches(), [keys[kept]]
-        self._rows = len(kept)
+        self._rows, self._bound = len(kept), float(keys[kept].max())

@@ -8,14 +8,18 @@ name holds all else: ``<number>-<start of the window>.<state>``.
 from __future__ import annotations
 
 import json
+import os
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from drift_sidecar.seen import digest
 
 OPEN, SEALED, LOGGED = "open", "sealed", "logged"
 """Still written to; never changed again; in the inference log as well."""
@@ -24,11 +28,30 @@ FRAME, HEADER = struct.Struct("<II"), struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Entry:
-    """One accepted batch: the delivery's (source, id) and its rows, of one pod and instant."""
+    """One accepted batch: the delivery's (source, id), its part of that, its rows, of one pod.
+
+    ``part``: 0 for the first; None where a frame does not say it, and ``event_id`` may end in it.
+    """
 
     source: str
     event_id: str
     rows: pa.RecordBatch
+    part: int | None = 0
+
+    @property
+    def key(self) -> bytes:
+        """Return the digest that stands for this part of the delivery."""
+        return digest(self.source, self.event_id, self.part or 0)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """Return the digests by which a repetition is known, ``key`` first.
+
+        Frames that do not say their part have it behind a '#'; it may be the sender's own.
+        """
+        event_id, _, part = self.event_id.rpartition("#")
+        is_part = self.part is None and event_id and re.fullmatch("[1-9][0-9]{0,5}", part)
+        return [self.key, *([digest(self.source, event_id, int(part))] if is_part else [])]
 
     @property
     def pod_uid(self) -> str:
@@ -38,7 +61,10 @@ class Entry:
     @property
     def runs(self) -> list[tuple[int, int]]:
         """Return the sequence numbers as inclusive runs: an event may have gaps between."""
-        numbers = np.sort(self.rows["seq"].to_numpy())
+        numbers = self.rows["seq"].to_numpy()
+        if len(numbers) == 1:
+            return [(int(numbers[0]), int(numbers[0]))]
+        numbers = np.sort(numbers)
         breaks = np.flatnonzero(np.diff(numbers) > 1)
         firsts = numbers[np.append(0, breaks + 1)]
         lasts = numbers[np.append(breaks, len(numbers) - 1)]
@@ -69,19 +95,19 @@ class Segment:
         before, self.state = self.path, state
         before.rename(self.path)
 
-    def append(self, frame: bytes) -> None:
+    def append(self, pieces: Sequence[bytes | pa.Buffer]) -> None:
         """Write one frame at the end, whole or not at all; raise OSError."""
         with self.path.open("ab", buffering=0) as file:
             if file.tell() != self.size:  # what an earlier failure left behind
                 file.truncate(self.size)
             try:
-                written = file.write(frame)
-                if written != len(frame):
+                size = sum(map(len, pieces))
+                if os.writev(file.fileno(), pieces) != size:
                     raise OSError("The disk took a part of the frame only.")
             except OSError:
                 file.truncate(self.size)
                 raise
-        self.size += len(frame)
+        self.size += size
 
 
 def of_path(path: Path) -> Segment:
@@ -93,14 +119,15 @@ def of_path(path: Path) -> Segment:
     return Segment(path.parent, int(number), int(start), state, size=path.stat().st_size)
 
 
-def frame(entry: Entry) -> bytes:
-    """Return the entry as it lies in a file."""
-    header = json.dumps({"source": entry.source, "id": entry.event_id}).encode()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, entry.rows.schema) as writer:
-        writer.write_batch(entry.rows)
-    payload: bytes = HEADER.pack(len(header)) + header + sink.getvalue().to_pybytes()
-    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+def frame(entry: Entry) -> list[bytes | pa.Buffer]:
+    """Return the entry as it lies in a file, in pieces: joined they would be one copy more."""
+    named = {"source": entry.source, "id": entry.event_id, "part": entry.part}
+    header = json.dumps(named).encode()
+    # Two messages make a stream; a writer's buffer would double as it grows.
+    told = HEADER.pack(len(header)) + header + entry.rows.schema.serialize().to_pybytes()
+    rows = entry.rows.serialize()
+    checksum = zlib.crc32(rows, zlib.crc32(told))
+    return [FRAME.pack(len(told) + rows.size, checksum) + told, rows]
 
 
 def payloads(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -121,7 +148,8 @@ def entry(payload: bytes) -> Entry:
     (length,) = HEADER.unpack_from(payload)
     header = json.loads(payload[HEADER.size : HEADER.size + length])
     with pa.ipc.open_stream(pa.py_buffer(payload)[HEADER.size + length :]) as reader:
-        return Entry(header["source"], header["id"], reader.read_next_batch())
+        rows = reader.read_next_batch()
+    return Entry(header["source"], header["id"], rows, header.get("part"))
 
 
 def entries(path: Path) -> Iterator[Entry]:

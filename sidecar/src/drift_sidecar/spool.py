@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from drift_sidecar import checkpoint, segment
-from drift_sidecar.seen import digest
 from drift_sidecar.segment import LOGGED, OPEN, SEALED, Entry, Segment
 
 log = logging.getLogger(__name__)
@@ -68,14 +67,15 @@ class Spool:
 
     def append(self, start: int, entry: Entry) -> None:
         """Write one batch of the window at ``start``; raise OSError and keep nothing of it."""
-        content = segment.frame(entry)
+        pieces = segment.frame(entry)
+        size = sum(map(len, pieces))
         with self.sealed:
-            if not self._make_room(len(content)):
+            if not self._make_room(size):
                 self._drop_unwritten(entry)
                 return
             one = self._open.get(start) or self._begin(start)
-            one.append(content)
-            self._bytes += len(content)
+            one.append(pieces)
+            self._bytes += size
             self._account(one, entry)
             if one.rows >= SEGMENT_ROWS:
                 self._seal(one)
@@ -163,7 +163,7 @@ class Spool:
 
     def _account(self, one: Segment, entry: Entry) -> None:
         one.rows += entry.rows.num_rows
-        one.digests.append(digest(entry.source, entry.event_id))
+        one.digests += entry.keys
         self.state.losses.take(entry.pod_uid, entry.runs)
 
     def _begin(self, start: int) -> Segment:

@@ -55,6 +55,17 @@ def test_a_pair_is_one_record_an_instance(side, body, answer):
     assert (first["event_time"], first["weight"]) == (side.given.at(0.5), 1.0)
 
 
+def test_keys_may_be_numbers_in_one_request_and_text_in_the_next(side):
+    """What waits shares its columns' types with the requests that are like it, and no others."""
+    for number, key in enumerate((7, "seven", None, 8)):
+        body = {"instances": [{"relevance": 1.5, "device": "a", "ad_id": key}]}
+        assert side.post(side.request, body, str(number)).status_code == 200
+    for number in (3, 1, 0, 2):
+        side.post(side.response, {"predictions": [number]}, str(number), hour=0.75)
+    found = {row["ad_id"]: (row["seq"], row["prediction"]) for row in side.logged()}
+    assert found == {"7": (0, 0.0), "seven": (1, 1.0), None: (2, 2.0), "8": (3, 3.0)}
+
+
 def test_the_response_may_come_first(side):
     side.post(side.response, ANSWERS["v1"])
     assert side.counts["halves"] == 1
@@ -258,7 +269,7 @@ def test_a_store_that_fails_while_a_request_expires_loses_nothing(side, monkeypa
 
     side.post(side.request, LISTS)
     side.time = 60.0
-    monkeypatch.setattr(side.monitor, "take", fail)
+    monkeypatch.setattr(side.monitor, "take_records", fail)
     side.intake.tend()
     monkeypatch.undo()
     side.intake.tend()

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from drift_sidecar import app
+from drift_sidecar import bodies
 
 
 def tensor(**changes):
@@ -187,6 +187,6 @@ def test_no_depth_of_nesting_does_harm(side, depth):
 
 
 def test_a_body_beyond_the_limit_is_413_and_counted(side, monkeypatch):
-    monkeypatch.setattr(app, "MAX_BODY", 20)
+    monkeypatch.setattr(bodies, "MAX_BODY", 20)
     assert side.post(side.request, WHOLE).status_code == 413
     assert side.counts["refused"]["too_large"] == 1

@@ -8,18 +8,16 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from drift_sidecar import grid, records
-from drift_sidecar.intake import kserve, logged_request, seldon
-from drift_sidecar.intake.columns import Instances, Layout
+from drift_sidecar.intake import kserve, seldon
+from drift_sidecar.intake.columns import Layout
 from drift_sidecar.intake.joining import Joining
-from drift_sidecar.intake.logged_request import LoggedResponse
+from drift_sidecar.intake.logged_request import LoggedResponse, Reader
 from drift_sidecar.intake.options import Options
 from drift_sidecar.intake.payload import HEADER
 from drift_sidecar.monitor import Foreign, Monitor
 from driftloop_contracts import cloudevent, event_types, times
 from driftloop_contracts.cloudevent import STRUCTURED
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import InferenceBatch
 from driftloop_contracts.raw_event import RawEvent
 
 OWN_TYPES = {*event_types.ALL, *kserve.TYPES}
@@ -41,7 +39,8 @@ class Intake:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.options = options
-        self._monitor, self._pod, self._now = monitor, pod, now
+        self._now = now
+        self._reader = Reader(monitor.loop, monitor.bundle, pod, monitor.kinds)
         self._layout = Layout(tuple(monitor.kinds), options.entity_keys)
         self._joining = Joining(monitor, options.pair_seconds, clock)
         self.counts = self._joining.counts
@@ -59,7 +58,7 @@ class Intake:
         said, key = headers.get(HEADER), (event.source, event.id)
         if event.type == kserve.REQUEST:
             instances = kserve.instances(event.data, self._layout, said)
-            return self._joining.request(key, self._batch(instances, event.id, event.time))
+            return self._joining.request(key, self._reader.request(instances, event.id, event.time))
         predictions = kserve.predictions(event.data, self.options.prediction, said)
         return self._joining.response(key, LoggedResponse(event.time, predictions))
 
@@ -80,8 +79,8 @@ class Intake:
         time = times.from_text(said) if said else self._now()
         event_id = attributes.get("id") or uuid.uuid4().hex
         found = seldon.instances(body, self.options.protocol, self._layout, headers.get(HEADER))
-        batch = self._batch(found, event_id, time)
-        return self._joining.alone((attributes.get("source", ""), event_id), batch)
+        request = self._reader.request(found, event_id, time)
+        return self._joining.alone((attributes.get("source", ""), event_id), request)
 
     def _check_service(self, attributes: Mapping[str, Any]) -> None:
         wanted, named = self.options.inference_service, attributes.get("inferenceservicename")
@@ -90,11 +89,3 @@ class Intake:
                 f"This sidecar watches the InferenceService {wanted}; the event is of "
                 f"{str(named or 'none')[:80]!r}."
             )
-
-    def _batch(self, found: Instances, event_id: str, time: datetime) -> InferenceBatch:
-        """Return the request as a batch that the monitor will not find fault with later."""
-        loop, bundle = self._monitor.loop, self._monitor.bundle
-        batch = logged_request.batch(found, event_id, time, loop, bundle, self._pod)
-        grid.seconds(time)
-        records.from_batch(batch, self._monitor.kinds)
-        return batch

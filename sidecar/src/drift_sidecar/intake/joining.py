@@ -12,14 +12,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from drift_sidecar.intake import kserve, logged_request, pairs
+from drift_sidecar.intake import kserve, pairs
 from drift_sidecar.intake.counts import Counts
-from drift_sidecar.intake.logged_request import LoggedResponse
+from drift_sidecar.intake.logged_request import LoggedRequest, LoggedResponse
 from drift_sidecar.intake.pairs import Key, Pairs
 from drift_sidecar.monitor import Busy, Monitor
 from drift_sidecar.seen import Seen
 from driftloop_contracts.errors import DriftloopError, InvalidInput, StoreUnavailable
-from driftloop_contracts.inference import InferenceBatch
 
 ENTRIES, SIZE = 20_000, 32 << 20
 """Most halves that wait for the other one, and most bytes that they take."""
@@ -36,23 +35,22 @@ class Joining:
     def __init__(self, monitor: Monitor, seconds: float, clock: Callable[[], float]) -> None:
         self.counts = Counts()
         self._monitor, self._clock = monitor, clock
-        self._pairs: Pairs[InferenceBatch, LoggedResponse] = Pairs(ENTRIES, SIZE, seconds)
+        self._pairs: Pairs[LoggedRequest, LoggedResponse] = Pairs(ENTRIES, SIZE, seconds)
         self._seen = Seen(REMEMBERED)
         self._next_seq = 0
         self._lock = threading.Lock()
 
-    def request(self, key: Key, batch: InferenceBatch) -> bool:
+    def request(self, key: Key, request: LoggedRequest) -> bool:
         """Keep a request until its response comes; return False for a repeated one."""
         with self._lock:
             if not self._is_new(key, kserve.REQUEST):
                 return False
             self.counts.requests += 1
-            batch = replace(batch, first_seq=self._next_seq)
-            self._next_seq += len(batch)
-            size = logged_request.size(batch)
-            response = self._pairs.put_request(key, batch, size, self._clock())
+            request = replace(request, first_seq=self._next_seq)
+            self._next_seq += request.rows
+            response = self._pairs.put_request(key, request, request.size, self._clock())
             if response is not None:
-                self._join(key, batch, response)
+                self._join(key, request, response)
             self._release()
         return True
 
@@ -74,14 +72,14 @@ class Joining:
             raise InvalidInput("predictions", "an inference response", allowed, rows)
         return True
 
-    def alone(self, key: Key, batch: InferenceBatch) -> bool:
+    def alone(self, key: Key, request: LoggedRequest) -> bool:
         """Hand over a request that never has a response; return False for a repeated one."""
         with self._lock:
-            batch = replace(batch, first_seq=self._next_seq)
-            is_new = self._monitor.take(*key, batch)
+            request = replace(request, first_seq=self._next_seq)
+            is_new = self._monitor.take_records(*key, request.parts())
             self.counts.requests += is_new
             self.counts.duplicate_events += not is_new
-            self._next_seq += len(batch) if is_new else 0
+            self._next_seq += request.rows if is_new else 0
         return is_new
 
     def tend(self) -> None:
@@ -94,7 +92,7 @@ class Joining:
         with self._lock:
             for key in self._pairs.keys():  # noqa: SIM118  # a list: it shrinks meanwhile
                 request = self._pairs.get(key).request
-                if request is not None and request.event_time < until:
+                if request is not None and request.time < until:
                     self._let_go(key, "watermark")
 
     def finish(self) -> None:
@@ -119,15 +117,14 @@ class Joining:
         self.counts.duplicate_events += not is_new
         return is_new
 
-    def _join(self, key: Key, request: InferenceBatch, response: LoggedResponse) -> int:
+    def _join(self, key: Key, request: LoggedRequest, response: LoggedResponse) -> int:
         """Hand a complete pair over and return how many rows it has; it stays when that fails."""
-        fits = len(request) == len(response.predictions)
-        batch = logged_request.answered(request, response) if fits else request
-        self._monitor.take(*key, batch)
+        fits = request.rows == len(response.predictions)
+        self._monitor.take_records(*key, request.parts(response if fits else None))
         self._pairs.remove(key)
         self.counts.paired += fits
         self.counts.unanswered["mismatched"] += not fits
-        return len(batch)
+        return request.rows
 
     def _release(self) -> None:
         while due := self._pairs.due(self._clock()):
@@ -144,15 +141,15 @@ class Joining:
             elif pair.response is not None:
                 self._join(key, pair.request, pair.response)
             else:
-                self._monitor.take(*key, pair.request)
+                self._monitor.take_records(*key, pair.request.parts())
                 self._pairs.remove(key)
                 self.counts.unanswered[reason] += 1
         except (Busy, StoreUnavailable):
             if reason in (pairs.EXPIRED, "watermark"):
                 return False
-            self._drop(key, "busy", len(pair.request or ()))
+            self._drop(key, "busy", pair.request.rows if pair.request else 0)
         except DriftloopError:
-            self._drop(key, "refused", len(pair.request or ()))
+            self._drop(key, "refused", pair.request.rows if pair.request else 0)
         return True
 
     def _drop(self, key: Key, reason: str, rows: int) -> None:
