@@ -11,7 +11,10 @@ KEYS = (
     "AWS_REGION",
     "DRIFTLOOP_ONLINE_STORE",
     "DRIFTLOOP_REGISTRY",
+    "DRIFTLOOP_TRUSTED_KEYS",
 )
+SIGNING, SIGNING_KEY = "driftloop-signing", "DRIFTLOOP_SIGNING_KEY"
+"""A Secret of its own: of all steps only the one that packs a bundle may sign."""
 
 
 def lent(task: dsl.PipelineTask) -> dsl.PipelineTask:
@@ -21,3 +24,9 @@ def lent(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """
     kubernetes.use_secret_as_env(task, SECRET, {key: key for key in KEYS}, optional=True)
     return task.set_caching_options(False)
+
+
+def may_sign(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Return ``task``, its pod given the key that signs bundles, if there is one."""
+    kubernetes.use_secret_as_env(task, SIGNING, {SIGNING_KEY: SIGNING_KEY}, optional=True)
+    return task

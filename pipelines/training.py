@@ -9,7 +9,7 @@ from components.ingest import ingest
 from components.package import package
 from components.train import train
 from components.validate import validate
-from pipelines.credentials import lent
+from pipelines.credentials import lent, may_sign
 
 
 @dsl.pipeline(name="training", description="Train, judge and package one loop's next model.")
@@ -35,6 +35,7 @@ def training(loop: str, store: str = "", order: str = "{}") -> str:
     packed = lent(
         package(loop=loop, store=store, order=order, joined=frame, release=release, scored=scored)
     )
+    may_sign(packed)
     bundle = packed.outputs["bundle"]
     verdict = lent(gate(loop=loop, store=store, order=order, scored=scored, bundle=bundle))
     return verdict.output

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from drift_sidecar import reference
+from driftloop_contracts import bundle, signature
 from driftloop_contracts.bundle import BASELINE, REFERENCE, digest
 from driftloop_contracts.errors import BundleRefused
 
@@ -57,6 +58,17 @@ def test_a_flipped_byte_is_refused(fetch, store, given, name):
     store.put(key, bytes(content))
     with pytest.raises(BundleRefused, match=f"{name} is not what its digest says"):
         fetch()
+
+
+def test_only_what_somebody_trusted_signed_is_taken(store, given, tmp_path):
+    private, public = signature.pair()
+    trusted = signature.trusted({signature.TRUSTED_KEYS: public})
+    with pytest.raises(BundleRefused, match="is not signed"):
+        reference.fetch(store, given.loop, given.version, tmp_path / "unsigned", trusted)
+    manifest = store.get(bundle.key(given.loop, given.version, bundle.MANIFEST))
+    signed = signature.sign(manifest, private)
+    store.put(bundle.key(given.loop, given.version, signature.FILE), signed)
+    assert reference.fetch(store, given.loop, given.version, tmp_path / "signed", trusted)
 
 
 def test_an_absent_bundle_is_refused(store, given, tmp_path):

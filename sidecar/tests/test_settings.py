@@ -30,6 +30,7 @@ def test_defaults_are_a_promise():
         ("DRIFTLOOP_SPOOL_BYTES", "1000"),
         ("DRIFTLOOP_SPOOL_BYTES", "0MiB"),
         ("DRIFTLOOP_SPOOL_BYTES", "-1GiB"),
+        ("DRIFTLOOP_TRUSTED_KEYS", "no key"),
     ],
 )
 def test_a_wrong_setting_is_named(name, value):

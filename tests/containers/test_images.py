@@ -16,7 +16,7 @@ from driftloop import usecase
 from driftloop.bundle import model_file
 from driftloop.training import outcome
 from driftloop.training.order import Order
-from driftloop_contracts import bundle
+from driftloop_contracts import bundle, signature
 from driftloop_contracts.object_store import FileStore
 
 pytestmark = pytest.mark.docker
@@ -64,7 +64,9 @@ def test_the_compiled_pipeline_makes_a_bundle_in_containers(
     )
     assert "VERDICT promote" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     verdict = json.loads(store.get(outcome.key(order.loop, order.name)))
-    manifest = bundle.fetch(store, order.loop, verdict["version"], tmp_path / "bundle")
+    manifest = bundle.fetch(
+        store, order.loop, verdict["version"], tmp_path / "bundle", signature.ANYONE
+    )
     assert manifest.facts["retraining"] == order.name
     assert model_file.load(tmp_path / "bundle" / bundle.MODEL).predict_proba
 

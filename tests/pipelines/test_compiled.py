@@ -45,9 +45,12 @@ def test_no_step_is_answered_from_a_cache_and_each_has_its_credentials(name: str
     assert [task for task in tasks.values() if task["cachingOptions"].get("enableCache")] == []
     lent = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(lent) == set(spec["deploymentSpec"]["executors"])
-    for executor in lent.values():
-        (secret,) = executor["secretAsEnv"]
+    for step, executor in lent.items():
+        secret, *others = executor["secretAsEnv"]
         assert (secret["secretName"], secret["optional"]) == ("driftloop-credentials", True)
+        # Of all steps only the one that packs a bundle may sign it.
+        signing = [("driftloop-signing", True)] if step == "exec-package" else []
+        assert [(one["secretName"], one["optional"]) for one in others] == signing
 
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: path.stem)

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from driftloop_contracts import signature
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
+from driftloop_contracts.signature import Trusted
 
 MANIFEST = "manifest.json"
 MODEL = "model.skops"
@@ -68,10 +70,11 @@ def key(loop: str, version: str, name: str = "") -> str:
     return f"bundles/{loop}/{version}/{name}"
 
 
-def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Manifest:
+def fetch(store: ObjectStore, loop: str, version: str, folder: Path, trusted: Trusted) -> Manifest:
     """Copy the bundle into ``folder``, verify every byte and return its manifest.
 
-    Raise BundleRefused for a bundle that is absent, altered or another's.
+    ``trusted``: whose bundles may load. Raise BundleRefused for a bundle that is absent, altered,
+    another's or signed by nobody who is trusted.
     """
     prefix = key(loop, version)
     names = [name.removeprefix(prefix) for name in store.list(prefix)]
@@ -82,7 +85,7 @@ def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Manifest
         if Path(name).name != name:
             raise BundleRefused(f"Bundle {version} holds {name!r}, which is no plain file name.")
         (folder / name).write_bytes(store.get(prefix + name))
-    manifest = verify(folder)
+    manifest = verify(folder, trusted)
     if (manifest.loop, manifest.version) != (loop, version):
         raise BundleRefused(
             f"The bundle at {prefix} says it is {manifest.loop} {manifest.version}."
@@ -90,10 +93,10 @@ def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Manifest
     return manifest
 
 
-def verify(folder: Path) -> Manifest:
+def verify(folder: Path, trusted: Trusted) -> Manifest:
     """Return the manifest of the bundle in ``folder``; raise BundleRefused unless all verifies."""
-    manifest = _read(folder)
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    manifest = _read(folder, trusted)
+    present = {path.name for path in folder.iterdir()} - {MANIFEST, signature.FILE}
     if present != set(manifest.files):
         odd = ", ".join(sorted(present ^ set(manifest.files)))
         raise BundleRefused(f"Bundle {manifest.version} lacks or adds files: {odd}.")
@@ -103,10 +106,13 @@ def verify(folder: Path) -> Manifest:
     return manifest
 
 
-def _read(folder: Path) -> Manifest:
+def _read(folder: Path, trusted: Trusted) -> Manifest:
     try:
-        content = json.loads((folder / MANIFEST).read_bytes())
-        manifest = Manifest(**content)
+        raw = (folder / MANIFEST).read_bytes()
+        signed = folder / signature.FILE
+        # Before anything is made of its bytes.
+        trusted.check(raw, signed.read_bytes() if signed.is_file() else None, folder.name)
+        manifest = Manifest(**json.loads(raw))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleRefused(f"{folder / MANIFEST} is not a bundle manifest: {error}.") from error
     if manifest.schema_version != SCHEMA_VERSION:

@@ -15,7 +15,7 @@ import numpy as np
 from drift_sidecar import bundling, reference_rows
 from drift_sidecar.bundling import Rule
 from drift_sidecar.settings import checked_name
-from driftloop_contracts import bundle
+from driftloop_contracts import bundle, signature
 from driftloop_contracts.baseline import Baseline
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import open_store
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str], now: datetime) ->
     rows = reference_rows.read(Path(told.rows), told.time, features, categorical)
     known = bundling.baseline(rows, loop, rule)
     drawn = bundling.sample(rows, known, np.random.default_rng(bundling.SEED))
-    bundling.put(open_store(store, environ), version, known, drawn, bundling.data_end(rows, now))
+    end, signing_key = bundling.data_end(rows, now), environ.get(signature.SIGNING_KEY, "")
+    bundling.put(open_store(store, environ), version, known, drawn, end, signing_key)
     sys.stdout.write(json.dumps(summary(version, len(rows), known)) + "\n")
     return 0
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from drift_sidecar import reference
 from drift_sidecar.reference_rows import CATEGORICAL, ReferenceRows
-from driftloop_contracts import bundle, times
+from driftloop_contracts import bundle, signature, times
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.bundle import BASELINE, MANIFEST, REFERENCE, Manifest
 from driftloop_contracts.drift import distribution, level, measure
@@ -104,9 +104,17 @@ def sample(rows: ReferenceRows, known: Baseline, rng: np.random.Generator) -> pa
 
 
 def put(
-    store: ObjectStore, version: str, known: Baseline, drawn: pa.Table, data_end: datetime
+    store: ObjectStore,
+    version: str,
+    known: Baseline,
+    drawn: pa.Table,
+    data_end: datetime,
+    signing_key: str = "",
 ) -> None:
-    """Write the bundle, its manifest last; raise InvalidInput where there is that version."""
+    """Write the bundle, its manifest last; raise InvalidInput where there is that version.
+
+    ``signing_key``: an Ed25519 private key in PEM; without one the bundle is not signed.
+    """
     prefix = bundle.key(known.loop, version)
     if store.list(prefix):
         allowed = f"one that loop {known.loop} has no bundle of yet"
@@ -117,7 +125,10 @@ def put(
     digests = {name: bundle.digest(content) for name, content in files.items()}
     facts = {"reference_rows": drawn.num_rows}
     manifest = Manifest(known.loop, version, times.to_text(data_end), facts, digests)
-    for name, content in (files | {MANIFEST: manifest.to_json()}).items():
+    told = manifest.to_json()
+    if signing_key:
+        files[signature.FILE] = signature.sign(told, signing_key)
+    for name, content in (files | {MANIFEST: told}).items():
         store.put(prefix + name, content)
 
 

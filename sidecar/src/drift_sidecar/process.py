@@ -66,7 +66,7 @@ def create_monitor(settings: Settings) -> Monitor:
     with tempfile.TemporaryDirectory(prefix="drift-sidecar-") as temporary:
         # A folder of its own: what another version left in the scratch folder is not in it.
         folder = Path(settings.scratch or temporary) / settings.bundle
-        found = reference.fetch(store, settings.loop, settings.bundle, folder)
+        found = reference.fetch(store, settings.loop, settings.bundle, folder, settings.trusted)
     folder = spool_folder.hold(settings)
     spool = Spool(folder / settings.loop / settings.bundle, settings.spool_bytes)
     uploader = Uploader(spool, InferenceLog(store, settings.loop, settings.bundle))

@@ -20,6 +20,7 @@ from driftloop_contracts.drift import measure
 from driftloop_contracts.drift.distribution import WEEKDAY, Distribution
 from driftloop_contracts.errors import BundleRefused
 from driftloop_contracts.object_store import ObjectStore
+from driftloop_contracts.signature import ANYONE, Trusted
 
 Values = np.ndarray[Any, Any]
 
@@ -55,9 +56,11 @@ class Reference:
         return own if own is not None and own.distribution is not None else None
 
 
-def fetch(store: ObjectStore, loop: str, version: str, folder: Path) -> Reference:
+def fetch(
+    store: ObjectStore, loop: str, version: str, folder: Path, trusted: Trusted = ANYONE
+) -> Reference:
     """Return the reference of a bundle, fetched into ``folder`` and verified."""
-    bundle.fetch(store, loop, version, folder)
+    bundle.fetch(store, loop, version, folder, trusted)
     return read(folder, loop, version)
 
 

@@ -25,6 +25,7 @@ from drift_sidecar.reference import Reference
 from drift_sidecar.scoring import Scorer
 from drift_sidecar.settings import checked_name
 from drift_sidecar.windows import Windows
+from driftloop_contracts import signature
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.drift.learned import Learned
 from driftloop_contracts.errors import InvalidInput
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             raise InvalidInput(name, "the command", "given, or set in the environment", value)
     version = checked_name(told.bundle, "--bundle", "the command")
     with tempfile.TemporaryDirectory(prefix="drift-replay-") as folder:
-        found = reference.fetch(open_store(store), loop, version, Path(folder))
+        trusted = signature.trusted(environ)
+        found = reference.fetch(open_store(store), loop, version, Path(folder), trusted)
     for event in scored(
         found, batches(Path(told.log), version), Origin(loop, version, found.digest)
     ):

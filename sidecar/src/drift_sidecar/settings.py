@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from drift_sidecar.intake import options
 from drift_sidecar.intake.options import Options
+from driftloop_contracts import signature
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.signature import ANYONE, Trusted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """What may stand in an object's key: loop names, bundle versions, pod uids."""
@@ -27,7 +29,8 @@ class Settings:
     one); ``supervised``: end when standard input ends; ``token_file``: holds the bearer token
     for the sink (empty: none is sent); ``pod``: named in the events' source, where several
     sidecars watch one loop; ``spool``: folder of what waits (empty: in the scratch folder, or
-    a temporary one), of at most ``spool_bytes``; ``intake``: how other people's events are read.
+    a temporary one), of at most ``spool_bytes``; ``intake``: how other people's events are read;
+    ``trusted``: whose bundles may load.
     """
 
     store: str
@@ -43,6 +46,7 @@ class Settings:
     spool: str = ""
     spool_bytes: int = 1 << 30
     intake: Options = Options()
+    trusted: Trusted = ANYONE
 
     def watching(self, version: str) -> Settings:
         """Return these settings with the bundle's version; raise InvalidInput for a bad one."""
@@ -81,6 +85,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         spool=environ.get("DRIFTLOOP_SPOOL", ""),
         spool_bytes=size(environ.get("DRIFTLOOP_SPOOL_BYTES") or "1GiB"),
         intake=options.from_env(environ),
+        trusted=signature.trusted(environ),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from driftloop.bundle.canonical import canonical
 from driftloop_contracts.errors import BundleRefused
 
 REVIEWED_TYPES = frozenset(
@@ -30,10 +31,13 @@ REVIEWED_TYPES = frozenset(
 
 
 def dump(model: Any) -> bytes:
-    """Return ``model`` as skops bytes; raise BundleRefused where it holds an unreviewed type."""
+    """Return ``model`` as skops bytes, the same ones each time.
+
+    Raise BundleRefused where it holds an unreviewed type.
+    """
     from skops import io
 
-    content: bytes = io.dumps(model)
+    content = canonical(io.dumps(model))
     _review(io.get_untrusted_types(data=content), "The model")
     return content
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from driftloop_contracts import times
+from driftloop_contracts import signature, times
 from driftloop_contracts.bundle import MANIFEST, Manifest, content_digest, digest, key
 from driftloop_contracts.object_store import ObjectStore
 
@@ -28,12 +28,19 @@ def write(
     *,
     files: Mapping[str, bytes],
     facts: Mapping[str, Any],
+    signing_key: str = "",
 ) -> Manifest:
-    """Write the bundle and return its manifest; the manifest goes last, so half is nothing."""
+    """Write the bundle and return its manifest; the manifest goes last, so half is nothing.
+
+    ``signing_key``: an Ed25519 private key in PEM; without one the bundle is not signed.
+    """
     version = version_of(number, files)
     digests = {name: digest(content) for name, content in files.items()}
     manifest = Manifest(loop_name, version, times.to_text(data_end), dict(facts), digests)
     for name, content in files.items():
         store.put(key(loop_name, version, name), content)
+    if signing_key:
+        signed = signature.sign(manifest.to_json(), signing_key)
+        store.put(key(loop_name, version, signature.FILE), signed)
     store.put(key(loop_name, version, MANIFEST), manifest.to_json())
     return manifest

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from driftloop.usecase import FOLDER_VARIABLE, UseCase
+from driftloop_contracts import signature
 
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 """Variables of the caller that children see; the object store's keys are added."""
@@ -30,6 +31,15 @@ def for_children(usecase: UseCase, store: str, environ: Mapping[str, str]) -> di
         "PYTHONUNBUFFERED": "1",
     }
     return kept | threads | own | optimised()
+
+
+def keys(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the private key that signs this run's bundles and the public ones that verify them.
+
+    Without any in ``environ`` they are made for this run alone.
+    """
+    given = environ.get(signature.SIGNING_KEY, ""), environ.get(signature.TRUSTED_KEYS, "")
+    return given if any(given) else signature.pair()
 
 
 def optimised() -> dict[str, str]:

@@ -35,6 +35,7 @@ from driftloop.usecase import UseCase
 from driftloop_contracts import bundle, event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import RunFailed
+from driftloop_contracts.signature import ANYONE, Trusted
 
 if TYPE_CHECKING:
     from driftloop.adapters.feast_repository import FeatureRepository
@@ -73,11 +74,13 @@ class Replay:
         controller: Controller,
         inbox: queue.Queue[CloudEvent],
         scratch: Path,
+        trusted: Trusted = ANYONE,
     ) -> None:
         self.usecase, self.traffic, self.start = usecase, traffic, start
         self.archive, self.features, self.serving = archive, features, serving
         self.log = InferenceLog.of(archive.store, usecase.loop)
         self.controller, self.inbox, self.scratch = controller, inbox, scratch
+        self.trusted = trusted
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)
         self.served = Served(
@@ -230,7 +233,7 @@ class Replay:
         if version not in self._watched_bundles:
             store, name = self.archive.store, self.usecase.loop.name
             with tempfile.TemporaryDirectory() as folder:
-                manifest = bundle.fetch(store, name, version, Path(folder))
+                manifest = bundle.fetch(store, name, version, Path(folder), self.trusted)
                 files = {file: (Path(folder) / file).read_bytes() for file in manifest.files}
             self._watched_bundles[version] = concept.watched(
                 version, files[bundle.BASELINE], files.get(bundle.OUTCOMES)

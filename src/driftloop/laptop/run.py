@@ -33,7 +33,7 @@ from driftloop.traffic import Traffic
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
 from driftloop.usecase import Span, UseCase
-from driftloop_contracts import times
+from driftloop_contracts import signature, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput, RunFailed
 from driftloop_contracts.object_store import ObjectStore, open_store
@@ -147,7 +147,9 @@ def _assembled(
     """Start everything a replay needs, and end it whatever happens."""
     usecase = request.usecase
     store = open_store(os.environ.get("DRIFTLOOP_STORE") or str(folder / "store"))
+    private, public = environment.keys(os.environ)
     environ = environment.for_children(usecase, store.uri, os.environ)
+    environ |= {signature.TRUSTED_KEYS: public}
     root = environment.project_root(usecase)
     inbox: queue.Queue[CloudEvent] = queue.Queue(maxsize=1000)
     with ExitStack() as stack:
@@ -161,7 +163,9 @@ def _assembled(
         ledger = SqliteLedger(folder / LEDGER)
         stack.callback(ledger.close)
         package = root / "pipelines" / "compiled" / "training.yaml"
-        pipeline = PipelineProcess(package, folder / "pipelines", environ)
+        # The pipeline alone may sign; whoever serves only verifies.
+        signing = environ | {signature.SIGNING_KEY: private}
+        pipeline = PipelineProcess(package, folder / "pipelines", signing)
         actuators = LaptopActuators(pipeline, serving, store)
         controller = Controller(usecase.loop, ledger, actuators, log.emit)
         # Feast takes seconds to import; by now the children are importing beside us.
@@ -177,6 +181,7 @@ def _assembled(
             controller=controller,
             inbox=inbox,
             scratch=folder / "features",
+            trusted=signature.trusted(environ),
         )
         stack.callback(replay.close)
         serving.open()

@@ -25,7 +25,7 @@ from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle as contract
-from driftloop_contracts import times
+from driftloop_contracts import signature, times
 from driftloop_contracts.object_store import ObjectStore, open_store
 
 Facts = dict[str, Any]
@@ -160,6 +160,7 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         frame["event_time"].max().to_pydatetime(),
         files=files,
         facts=facts | _provenance(case, work, frame),
+        signing_key=os.environ.get(signature.SIGNING_KEY, ""),
     )
     return {"version": manifest.version, "data_end": manifest.data_end}
 
@@ -206,7 +207,8 @@ def _published(archive: Archive) -> str:
 
 
 def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> Path:
-    contract.fetch(_store(store), case.loop.name, work.champion, scratch)
+    trusted = signature.trusted(os.environ)
+    contract.fetch(_store(store), case.loop.name, work.champion, scratch, trusted)
     return scratch / contract.MODEL
 
 

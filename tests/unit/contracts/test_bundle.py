@@ -12,6 +12,7 @@ from driftloop_contracts import baseline, bundle
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
 from driftloop_contracts.bundle import MANIFEST, Manifest
 from driftloop_contracts.errors import BundleRefused
+from driftloop_contracts.signature import ANYONE
 
 FILES = {"model.skops": b"model", "baseline.json": b"{}"}
 
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_whole_bundle_verifies(folder: Path) -> None:
-    assert bundle.verify(folder).version == "1-abc"
+    assert bundle.verify(folder, ANYONE).version == "1-abc"
 
 
 def altered(folder: Path) -> None:
@@ -91,7 +92,7 @@ def with_an_unknown_field(folder: Path) -> None:
 def test_any_other_folder_is_refused(folder: Path, change: Callable[[Path], None]) -> None:
     change(folder)
     with pytest.raises(BundleRefused):
-        bundle.verify(folder)
+        bundle.verify(folder, ANYONE)
 
 
 def test_a_baseline_survives_the_bundle() -> None:

@@ -7,6 +7,7 @@ import gc
 import importlib
 import logging
 import signal
+from importlib import metadata
 from typing import Any
 
 import uvicorn
@@ -18,7 +19,7 @@ from prometheus_client import REGISTRY
 
 from driftloop import clock, usecase
 from driftloop.adapters.feast_repository import FeatureRepository
-from driftloop.bundle import model_file
+from driftloop.bundle import compatibility, model_file
 from driftloop.services import listener
 from driftloop.services.predictor import metrics
 from driftloop.services.predictor.delivery import Delivery
@@ -37,7 +38,12 @@ DRAIN_SECONDS = 15.0
 def load(settings: Settings) -> BundleModel:
     """Return the verified bundle's model; raise BundleRefused unless all of it verifies."""
     case = usecase.find(settings.usecase)
-    bundle.fetch(open_store(settings.store), case.loop.name, settings.bundle, settings.scratch)
+    store = open_store(settings.store)
+    manifest = bundle.fetch(
+        store, case.loop.name, settings.bundle, settings.scratch, settings.trusted
+    )
+    installed = {name: metadata.version(name) for name in compatibility.ALIKE}
+    compatibility.check(settings.bundle, manifest.facts.get("libraries", {}), installed)
     return BundleModel(
         case,
         settings.bundle,

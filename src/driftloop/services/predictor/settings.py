@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from driftloop_contracts import signature
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.signature import ANYONE, Trusted
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Settings:
     the registry and the online store; ``sidecar``: where records go ('' nowhere); ``scratch``:
     where the bundle is unpacked; ``event_time``: take the event's time from the request, as a
     replay needs; ``supervised``: end when standard input closes; ``online_store``: address of
-    the online store ('': SQLite in ``feast``).
+    the online store ('': SQLite in ``feast``); ``trusted``: whose bundles may load.
     """
 
     usecase: str
@@ -35,6 +37,7 @@ class Settings:
     supervised: bool = False
     pod_uid: str = ""
     online_store: str = ""
+    trusted: Trusted = ANYONE
 
     def told(self, line: str) -> Settings:
         """Return the settings with the bundle and sidecar that a line of JSON names."""
@@ -62,6 +65,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             supervised=environ.get("DRIFTLOOP_SUPERVISED") == "1",
             pod_uid=_pod_uid(environ),
             online_store=environ.get("DRIFTLOOP_ONLINE_STORE", ""),
+            trusted=signature.trusted(environ),
         )
     except KeyError as error:
         raise InvalidInput(str(error.args[0]), "the environment", "set", "nothing") from None
