@@ -12,6 +12,7 @@ import pytest
 
 from driftloop import parquet
 from driftloop_contracts import event_types as types
+from driftloop_contracts import signature
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +43,14 @@ def test_real_run_ends_well(real) -> None:
         "report.html",
         "rejected.parquet",
     }
+
+
+def test_a_runs_bundles_are_signed_and_its_private_key_is_nowhere(real) -> None:
+    bundles = list((real.out / "store" / "bundles" / "ads-ctr").iterdir())
+    assert bundles
+    assert all((bundle / signature.FILE).stat().st_size == 64 for bundle in bundles)
+    for path in real.out.rglob("*"):
+        assert not path.is_file() or b"PRIVATE KEY" not in path.read_bytes(), path
 
 
 def test_every_served_row_is_predicted_and_logged_once(real) -> None:

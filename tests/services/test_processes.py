@@ -22,7 +22,7 @@ import pytest
 from instances import ROW
 
 from driftloop.laptop.children import Child
-from driftloop_contracts import event_types, inference_arrow
+from driftloop_contracts import event_types, inference_arrow, signature
 from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.object_store import FileStore
 
@@ -120,6 +120,14 @@ def test_a_switch_under_load_drops_no_request(router: str) -> None:
     assert len(codes) == len(old_seen) + len(new_seen)
     assert len(old_seen) == served_by_old > 10
     assert len(new_seen) > 10
+
+
+def test_a_predictor_that_trusts_another_key_loads_nothing(
+    start: Callable[..., Child],
+) -> None:
+    child = start(DRIFTLOOP_TRUSTED_KEYS=signature.pair()[1])
+    with pytest.raises(RunFailed, match="is not signed"):
+        child.wait_ready(120)
 
 
 def test_records_reach_the_sidecar_as_cloudevents(start: Callable[..., Child]) -> None:
