@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from driftloop_contracts.drift import effective, evidence
+from driftloop_contracts.drift import effective, evidence, tally
 from driftloop_contracts.drift.evidence import NONE, Evidence
 from driftloop_contracts.drift.finding import Test
 from driftloop_contracts.errors import BundleRefused, InvalidInput
@@ -41,8 +41,7 @@ BINS = 10
 """Bins of the held-out rows: each holds as much of the outcomes' variance."""
 MAX_BINS = 100
 """Most bins that an event may carry."""
-FEWEST = 5.0
-"""Positives, and negatives, that a bin must lead to expect on either side to be tested."""
+WHERE = "a cohort"
 EDGE = 1e-9
 """How near to 0 and 1 a probability is taken for what it says."""
 STEPS = 25
@@ -67,7 +66,7 @@ class Followed:
         """Return both together."""
         if len(self.weight) != len(other.weight):
             bins = f"of {len(self.weight)} bins"
-            raise InvalidInput("outcomes", "a cohort", bins, len(other.weight))
+            raise InvalidInput("outcomes", WHERE, bins, len(other.weight))
         own, more = asdict(self), asdict(other)
         return Followed(**{n: tuple(map(sum, zip(own[n], more[n], strict=True))) for n in own})
 
@@ -127,7 +126,7 @@ class Concept:
             return NONE
         observed, usual = self.rates(seen)
         sizes = (np.array([size]) / self.rate_design_effect for size in (n, m))
-        ratio, tested = _ratio(np.array([observed]), np.array([usual]), *sizes)
+        ratio, tested = evidence.likelihood_ratio(np.array([observed]), np.array([usual]), *sizes)
         if not tested.any():
             return NONE
         z = math.copysign(math.sqrt(2 * float(ratio[0])), observed - usual)
@@ -138,7 +137,9 @@ class Concept:
         n, m = np.array(seen.weight), np.array(self.usual.weight)
         observed = np.divide(seen.positives, n, out=np.zeros(len(n)), where=n > 0)
         moved = _moved(_expected(self.usual, seen), n, sum(seen.positives))
-        ratio, tested = _ratio(observed, moved, n / self.design_effect, m / self.design_effect)
+        ratio, tested = evidence.likelihood_ratio(
+            observed, moved, n / self.design_effect, m / self.design_effect
+        )
         freedom = int(tested.sum()) - 1
         if freedom < 1:
             return NONE
@@ -192,10 +193,12 @@ def from_data(data: object) -> Concept:
     where, allowed = "a concept", "an object with a concept's fields"
     if not isinstance(data, Mapping) or data.keys() != Concept.__dataclass_fields__.keys():
         raise InvalidInput("outcomes", where, allowed, data)
-    cuts, usual = _numbers("cuts", data["cuts"], least=0), followed(data["usual"])
+    cuts, usual = tally.cells("cuts", data["cuts"], WHERE, 0, MAX_BINS), followed(data["usual"])
     if len(cuts) + 1 != len(usual.weight):
         raise InvalidInput("cuts", where, "one fewer than bins", len(cuts))
-    alone = {name: _number(name, data[name]) for name in data.keys() - {"cuts", "usual"}}
+    alone = {
+        name: tally.amount(name, data[name], WHERE) for name in data.keys() - {"cuts", "usual"}
+    }
     if min(alone["rate_design_effect"], alone["design_effect"]) < 1:
         raise InvalidInput("design_effect", where, "at least 1", alone)
     return Concept(cuts, usual, **alone)
@@ -205,10 +208,10 @@ def followed(data: object) -> Followed:
     """Return the sums in JSON data; raise InvalidInput when they are none."""
     names = Followed.__dataclass_fields__
     if not isinstance(data, Mapping) or data.keys() != names.keys():
-        raise InvalidInput("outcomes", "a cohort", f"an object with {', '.join(names)}", data)
-    sums = {name: _numbers(name, data[name]) for name in names}
+        raise InvalidInput("outcomes", WHERE, f"an object with {', '.join(names)}", data)
+    sums = {name: tally.cells(name, data[name], WHERE, 1, MAX_BINS) for name in names}
     if len({len(column) for column in sums.values()}) != 1:
-        raise InvalidInput("outcomes", "a cohort", "as many of each sum", sums["weight"])
+        raise InvalidInput("outcomes", WHERE, "as many of each sum", sums["weight"])
     return Followed(**sums)
 
 
@@ -271,14 +274,6 @@ def _rates(of: Followed, sums: tuple[float, ...]) -> Floats:
     return rates
 
 
-def _ratio(observed: Floats, usual: Floats, n: Floats, m: Floats) -> tuple[Floats, Any]:
-    """Return each bin's log likelihood ratio, and which bins have enough rows to be tested."""
-    pooled = (n * observed + m * usual) / np.maximum(n + m, EDGE)
-    tested = np.minimum(pooled, 1 - pooled) * np.minimum(n, m) >= FEWEST
-    ratio = n * evidence.divergence(observed, pooled) + m * evidence.divergence(usual, pooled)
-    return np.maximum(ratio, 0), tested
-
-
 def _moved(expected: Floats, n: Floats, positives: float) -> Floats:
     """Return rates whose log-odds all moved by as much, so that they lead to ``positives``."""
     odds, offset, total = special.logit(expected), 0.0, float(n.sum())
@@ -315,15 +310,3 @@ def _squares(off: Floats, spread: Floats, blocks: Codes, whole: bool) -> tuple[F
     squares = sums[:, usable] ** 2 / np.maximum(variance[:, usable], EDGE)
     freedom = len(starts) - 1
     return squares.sum(axis=0) / max(1, freedom), freedom
-
-
-def _numbers(name: str, values: object, least: int = 1) -> tuple[float, ...]:
-    if not isinstance(values, list | tuple) or not least <= len(values) <= MAX_BINS:
-        raise InvalidInput(name, "a cohort", f"a list of {least} to {MAX_BINS} numbers", values)
-    return tuple(_number(name, value) for value in values)
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e18:
-        return float(value)
-    raise InvalidInput(name, "a cohort", "numbers from 0 on", value)

@@ -146,20 +146,27 @@ def _shares(
 
 def _berk_jones(window: Floats, usual: Floats, n: float, m: float) -> float:
     """Return the p-value of the largest likelihood ratio over shares, by Bonferroni."""
-    pooled = (n * window + m * usual) / (n + m)
-    rarer = np.minimum(pooled, 1 - pooled)
-    tested = rarer * min(n, m) >= FEWEST
+    ratio, tested = likelihood_ratio(window, usual, n, m)
     if not tested.any():
         return 1.0
-    ratio = n * divergence(window, pooled) + m * divergence(usual, pooled)
     largest = float(ratio[tested].max())
     return min(1.0, int(tested.sum()) * 2 * float(special.ndtr(-math.sqrt(2 * largest))))
 
 
-def divergence(share: Floats, pooled: Floats) -> Floats:
+def likelihood_ratio(window: Floats, usual: Floats, n: Any, m: Any) -> tuple[Floats, Any]:
+    """Return each share's log likelihood ratio, and which have enough rows to be tested.
+
+    ``n``, ``m``: effective rows behind ``window`` and ``usual``, one number or one a share.
+    """
+    pooled = (n * window + m * usual) / np.maximum(n + m, 1e-300)
+    tested = np.minimum(pooled, 1 - pooled) * np.minimum(n, m) >= FEWEST
+    return n * _divergence(window, pooled) + m * _divergence(usual, pooled), tested
+
+
+def _divergence(share: Floats, pooled: Floats) -> Floats:
     """Return the Kullback-Leibler divergence of two Bernoulli variables, in nats.
 
-    >>> float(divergence(np.array([0.5]), np.array([0.25]))[0].round(4))
+    >>> float(_divergence(np.array([0.5]), np.array([0.25]))[0].round(4))
     0.1438
     """
     # Sums of shares may leave [0, 1] by rounding, and equal ones may differ by less than nothing.

@@ -14,6 +14,7 @@ import numpy as np
 
 from driftloop_contracts.errors import InvalidInput
 
+WHERE = "a tally"
 MAX_CELLS = 1000
 """Most cells of one feature that an event may carry."""
 
@@ -74,21 +75,24 @@ def from_data(data: object) -> Tally:
     lists = {name: cells(name, data[name]) for name in ("counts", "expected")}
     if len(lists["counts"]) != len(lists["expected"]):
         raise InvalidInput("expected", where, "as long as counts", len(lists["expected"]))
-    alone = {name: _amount(name, data[name]) for name in data.keys() - lists.keys()}
+    alone = {name: amount(name, data[name]) for name in data.keys() - lists.keys()}
     return Tally(**lists, **{**alone, "rows": int(alone["rows"])})  # type: ignore[arg-type]
 
 
-def cells(name: str, values: object) -> tuple[float, ...]:
+def cells(
+    name: str, values: object, where: str = WHERE, least: int = 1, most: int = MAX_CELLS
+) -> tuple[float, ...]:
     """Return the cells in JSON data; raise InvalidInput for anything but numbers from 0 on."""
-    if not isinstance(values, list | tuple) or not 0 < len(values) <= MAX_CELLS:
-        raise InvalidInput(name, "a tally", f"a list of 1 to {MAX_CELLS} numbers", values)
-    return tuple(_amount(name, value) for value in values)
+    if not isinstance(values, list | tuple) or not least <= len(values) <= most:
+        raise InvalidInput(name, where, f"a list of {least} to {most} numbers", values)
+    return tuple(amount(name, value, where) for value in values)
 
 
-def _amount(name: str, value: object) -> float:
+def amount(name: str, value: object, where: str = WHERE) -> float:
+    """Return a number from 0 on in JSON data; raise InvalidInput for anything else."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value < 1e18:  # type: ignore[operator]
-        raise InvalidInput(name, "a tally", "numbers from 0 on", value)
+        raise InvalidInput(name, where, "numbers from 0 on", value)
     return float(value)  # type: ignore[arg-type]
 
 
