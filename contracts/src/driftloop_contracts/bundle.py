@@ -111,7 +111,9 @@ def _read(folder: Path, trusted: Trusted) -> Manifest:
         raw = (folder / MANIFEST).read_bytes()
         signed = folder / signature.FILE
         # Before anything is made of its bytes.
-        trusted.check(raw, signed.read_bytes() if signed.is_file() else None, folder.name)
+        trusted.check(
+            raw, signed.read_bytes() if signed.is_file() else None, str(folder / MANIFEST)
+        )
         manifest = Manifest(**json.loads(raw))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleRefused(f"{folder / MANIFEST} is not a bundle manifest: {error}.") from error

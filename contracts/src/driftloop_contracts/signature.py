@@ -25,14 +25,14 @@ class Trusted:
 
     keys: tuple[Any, ...] = ()
 
-    def check(self, manifest: bytes, signature: bytes | None, version: str) -> None:
-        """Raise BundleRefused unless one of the keys signed the manifest."""
+    def check(self, manifest: bytes, signature: bytes | None, path: str) -> None:
+        """Raise BundleRefused unless one of the keys signed the manifest at ``path``."""
         if not self.keys:
             return
         if signature is None:
-            raise BundleRefused(f"Bundle {version} is not signed, and {TRUSTED_KEYS} is set.")
+            raise BundleRefused(f"{path} is not signed, and {TRUSTED_KEYS} is set.")
         if not any(_verifies(key, manifest, signature) for key in self.keys):
-            raise BundleRefused(f"Bundle {version} is signed by none of the trusted keys.")
+            raise BundleRefused(f"{path} is signed by none of the trusted keys.")
 
 
 ANYONE = Trusted()
