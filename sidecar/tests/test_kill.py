@@ -1,6 +1,5 @@
 """kill -9 at random instants, with a real process, store and sink: nothing is lost or doubled."""
 
-import io
 import json
 import os
 import random
@@ -12,9 +11,9 @@ import threading
 import time
 from collections import Counter
 
-import pyarrow.parquet as pq
 import pytest
 import urllib3
+from sidecar_process import seqs
 
 
 @pytest.fixture
@@ -63,11 +62,6 @@ def status(child):
 def end(child):
     child.send_signal(signal.SIGTERM)
     return child.wait(timeout=60)
-
-
-def seqs(store):
-    tables = [pq.read_table(io.BytesIO(store.get(k))) for k in store.list("inference/")]
-    return sorted(seq for table in tables for seq in table["seq"].to_pylist())
 
 
 def rows(*firsts):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import urllib3
+from sidecar_process import SidecarProcess
 
 from drift_sidecar import replay
 from drift_sidecar.learning import Learning
@@ -19,7 +15,6 @@ from drift_sidecar.process import create_monitor
 from drift_sidecar.settings import Settings
 from driftloop_contracts import inference
 from driftloop_contracts.baseline import FeatureBaseline
-from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.drift import measure, served
 from driftloop_contracts.drift.distribution import Stratum
 from driftloop_contracts.drift.finding import PREDICTION_NAME
@@ -165,45 +160,34 @@ def test_what_cannot_be_read_is_learnt_anew(tmp_path):
     assert Learning(path).before(10) == Learned()
 
 
-def post(child, event: CloudEvent):
-    headers, body = event.to_http()
-    address = f"http://127.0.0.1:{child.port}/"
-    return urllib3.request("POST", address, body=body, headers=headers, timeout=60)
-
-
 @pytest.fixture
 def start(given, store, tmp_path):
-    children = []
+    processes = []
 
     def started():
-        environ = {
-            "PATH": os.environ["PATH"],
-            "DRIFTLOOP_STORE": store.uri,
-            "DRIFTLOOP_LOOP": given.loop,
-            "DRIFTLOOP_BUNDLE": given.version,
-            "DRIFTLOOP_SPOOL": str(tmp_path / "spool"),
-        }
-        command = [sys.executable, "-m", "drift_sidecar"]
-        child = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE)
-        children.append(child)
-        child.port = json.loads(child.stdout.readline())["port"]
-        return child
+        processes.append(
+            SidecarProcess(
+                DRIFTLOOP_STORE=store.uri,
+                DRIFTLOOP_LOOP=given.loop,
+                DRIFTLOOP_BUNDLE=given.version,
+                DRIFTLOOP_SPOOL=str(tmp_path / "spool"),
+            ).watch()
+        )
+        return processes[-1]
 
     yield started
-    for child in children:
-        with child:
-            child.kill()
+    for process in processes:
+        process.discard()
 
 
 def test_a_kill_between_learning_and_judging_unlearns_nothing(given, store, start, capsys):
     child, told = start(), []
     for day in range(WEEK + 2):
         if day in (3, WEEK):
-            child.send_signal(signal.SIGKILL)
-            child.wait(timeout=60)
+            child.kill()
             child = start()
-        assert post(child, batch(given, day, moved=day == WEEK + 1)).status == 202
-        told += post(child, given.watermark(DAY * (day + 1))).json()["events"]
+        assert child.post(batch(given, day, moved=day == WEEK + 1))[0] == 202
+        told += child.post(given.watermark(DAY * (day + 1)))[1]["events"]
     scored = [event for event in told if event["type"].endswith("scored.v1")]
     learning = [event["data"]["prediction"]["learning"] for event in scored]
     assert learning == [True] * WEEK + [False] * 2

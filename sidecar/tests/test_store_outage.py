@@ -92,27 +92,16 @@ def check_all_logged(process, given, store, hours):
     assert seqs(store) == list(range(120 * hours))
 
 
-def test_a_store_that_freezes_holds_up_no_record_and_has_all_later(start, server, given):
+@pytest.mark.parametrize(("goes", "comes"), [("freeze", "thaw"), ("kill", "start")])
+def test_a_store_that_goes_holds_up_no_record_and_has_all_later(start, server, given, goes, comes):
     process = start()
     post_hours(process, given, 0, 3)
-    server.freeze()
+    getattr(server, goes)()
     post_hours(process, given, 3, 6)
     await_upload(process)
     post_hours(process, given, 6, 9)
     assert process.status()["waiting"] >= 120 * 6
-    server.thaw()
-    check_all_logged(process, given, server.store, 9)
-
-
-def test_a_store_that_dies_holds_up_no_record_and_has_all_later(start, server, given):
-    process = start()
-    post_hours(process, given, 0, 3)
-    server.kill()
-    post_hours(process, given, 3, 6)
-    await_upload(process)
-    post_hours(process, given, 6, 9)
-    assert process.status()["waiting"] >= 120 * 6
-    server.start()
+    getattr(server, comes)()
     check_all_logged(process, given, server.store, 9)
 
 
