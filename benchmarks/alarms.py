@@ -230,7 +230,6 @@ def against_budget(name: str, alarms: int, budget: float) -> dict[str, Any]:
     """Return the bar of so many false alarms where ``budget`` are allowed."""
     # One-sided: the bound is an upper one.
     most = interval(alarms, 0.90)[1] / budget
-    print(f"{name}: {alarms} alarms of {budget:.1f} allowed", flush=True)
     return bar(f"{name}: alarms over budget, upper bound", most, "x", "<= 1.2", most <= 1.2)
 
 
@@ -356,7 +355,9 @@ def followed(seeds: int, days: int) -> list[dict[str, Any]]:
     bars = []
     for name, stream in outcome_streams.QUIET.items():
         alarms = sum(outcome_streams.quiet(stream, seed, days) for seed in range(seeds))
-        bars.append(against_budget(name, alarms, seeds * days / BUDGET_DAYS))
+        budget = seeds * days / BUDGET_DAYS
+        print(f"{name}: {alarms} alarms of {budget:.1f} allowed", flush=True)
+        bars.append(against_budget(name, alarms, budget))
     found = np.array([outcome_streams.until_found(seed, LIMIT) for seed in range(seeds)])
     bars.append(detection("concept flip", found))
     return bars
