@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from drift_sidecar import grid, records, reference
-from drift_sidecar.windows import Windows
+from drift_sidecar.windows import ENOUGH_ROWS, SAMPLE_ROWS, SAMPLES_ROWS, Windows
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import from_data
 
@@ -17,9 +17,14 @@ def rows(given):
 
 
 @pytest.fixture
-def windows(given, store, tmp_path):
+def found(given, store, tmp_path):
     given.put_bundle(store, replace(given.baseline, window_seconds=100))
-    return Windows(reference.fetch(store, given.loop, given.version, tmp_path / "scratch"), 1000)
+    return reference.fetch(store, given.loop, given.version, tmp_path / "scratch")
+
+
+@pytest.fixture
+def windows(found):
+    return Windows(found, 1000)
 
 
 @pytest.mark.parametrize("second", [0, 1, 99])
@@ -57,3 +62,20 @@ def test_windows_wait_one_length_for_records_on_their_way(windows, rows):
 def test_a_nonsense_year_is_refused():
     with pytest.raises(InvalidInput, match="between the years 1970 and 2999"):
         grid.seconds(datetime(9999, 12, 31, tzinfo=UTC))
+
+
+def test_samples_of_many_windows_are_smaller_and_together_bounded(found, rows):
+    windows, rng, batch = Windows(found), np.random.default_rng(1), rows(4000)
+    for start in range(0, 4000, 100):
+        for _ in range(3):
+            windows.add(batch, start, rng)
+    open_sizes = [window.sample.table().num_rows for window in windows.open()]
+    assert open_sizes == [max(ENOUGH_ROWS, SAMPLES_ROWS // 40)] * 40
+    assert [window.n for window in windows.close(4000)] == [12_000] * 40
+
+
+def test_one_window_keeps_a_whole_sample(found, rows):
+    windows, rng, batch = Windows(found), np.random.default_rng(1), rows(4000)
+    for _ in range(6):
+        windows.add(batch, 0, rng)
+    assert windows.close(100)[0].sample.table().num_rows == SAMPLE_ROWS

@@ -45,6 +45,20 @@ def test_merged_samples_weigh_both_by_their_rows():
     assert abs(np.mean(shares) - 0.1) < 0.02
 
 
+def test_samples_of_two_sizes_merge_without_bias():
+    shares = []
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        wide, narrow = Sample(500), Sample(500)
+        wide.add(numbered(0, 1000), rng)
+        narrow.add(numbered(1000, 1000), rng)
+        narrow.limit(100)
+        wide.merge(narrow)
+        assert wide.table().num_rows == 100
+        shares.append(np.mean(np.array(wide.table()["row"]) < 1000))
+    assert abs(np.mean(shares) - 0.5) < 4 * 0.05 / 50**0.5
+
+
 def test_it_is_the_rows_that_drew_least_whatever_the_batches():
     drawn = np.random.default_rng(9).random(10_000)
     least = np.sort(np.argsort(drawn)[:50]).tolist()

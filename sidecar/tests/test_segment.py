@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from drift_sidecar import app, record_stream, segment
+from drift_sidecar.batches import RUN
 from drift_sidecar.process import create_monitor
 from drift_sidecar.segment import Entry
 from drift_sidecar.settings import Settings
@@ -81,3 +82,19 @@ def test_a_spool_whose_frames_do_not_say_their_part_is_known_again(settings, giv
     headers, mark = given.watermark(2).to_http()
     told = client.post("/", content=mark, headers=headers).json()["events"]
     assert [event["data"]["n"] for event in told] == [60, 120]
+
+
+def test_rows_that_came_one_by_one_are_read_in_few_batches(given, tmp_path):
+    one = segment.Segment(tmp_path, 0, 0)
+    kept = [
+        record_stream.read(to_stream(*given.arrays(1, [0], seq)), KINDS).rows for seq in range(600)
+    ]
+    for seq, rows in enumerate(kept):
+        one.append(segment.frame(Entry(SOURCE, str(seq), rows)))
+    pods = segment.rows(one.path)
+    (batches,) = pods.values()
+    assert len(batches) < 1 + RUN
+    assert (
+        pa.Table.from_batches(batches).combine_chunks()
+        == pa.Table.from_batches(kept).combine_chunks()
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from drift_sidecar import grid, records
@@ -29,19 +31,12 @@ class InferenceLog:
     def __init__(self, store: ObjectStore, loop: str, bundle: str) -> None:
         self.store, self.loop, self.bundle = store, loop, bundle
 
-    def write(self, start: int, part: int, batches: list[pa.RecordBatch]) -> None:
+    def write(self, start: int, part: int, pods: Mapping[str, list[pa.RecordBatch]]) -> None:
         """Write records of the window at ``start``, one file a pod, or raise StoreUnavailable.
 
         Writing the same records again replaces the files by themselves.
         """
-        for pod_uid, own in _by_pod(batches).items():
+        for pod_uid, own in pods.items():
             first_seq = min(batch["seq"][0].as_py() for batch in own)
             place = key(self.loop, self.bundle, start, pod_uid, first_seq, part)
             self.store.put(place, records.to_parquet(own))
-
-
-def _by_pod(batches: list[pa.RecordBatch]) -> dict[str, list[pa.RecordBatch]]:
-    pods: dict[str, list[pa.RecordBatch]] = {}
-    for batch in batches:
-        pods.setdefault(batch["pod_uid"][0].as_py(), []).append(batch)
-    return pods

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import sys
 
 NICE = 10
 """Scheduling priority below the predictor's; its own requests still come first of what is left."""
@@ -16,6 +17,10 @@ MAPPED = 512 << 10
 would raise the bound to the largest block it has seen, and keep the holes between."""
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 """Source: glibc, malloc.h."""
+
+
+SWITCH = 0.001
+"""Seconds for which a thread that computes may keep one that answers from running; usually 5 ms."""
 
 
 def keep() -> None:
@@ -31,6 +36,7 @@ def keep() -> None:
 
 
 def settle() -> None:
-    """Keep what was loaded so far out of later garbage collections: they took 0.1 s each."""
+    """Keep what was loaded out of later garbage collections, 0.1 s each; let threads alternate."""
+    sys.setswitchinterval(SWITCH)
     gc.collect()
     gc.freeze()

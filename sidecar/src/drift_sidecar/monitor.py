@@ -148,8 +148,6 @@ class Monitor:
                     raise
             told: list[CloudEvent] = []
             try:
-                for window in over:  # they may wait long
-                    window.sample.shrink()
                 while over:
                     self.uploader.upload(over[0].end)
                     told += self._end(over[0])

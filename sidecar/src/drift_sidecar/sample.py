@@ -30,8 +30,18 @@ class Sample:
         """Offer every row of ``batch`` to the sample."""
         self._append(batch, rng.random(batch.num_rows))
 
+    def limit(self, size: int) -> None:
+        """Keep at most ``size`` rows from now on, if that is fewer."""
+        if size < self.size:
+            self.size = size
+            self.shrink()
+
     def merge(self, other: Sample) -> None:
-        """Offer the rows of ``other`` with the keys that they drew."""
+        """Offer the rows of ``other`` with the keys that they drew.
+
+        The smaller size of both holds: beyond it one of them may have let rows go already.
+        """
+        self.limit(other.size)
         for batch, keys in zip(other._batches, other._drawn, strict=True):
             self._append(batch, keys)
 

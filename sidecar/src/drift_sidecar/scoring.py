@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from alibi_detect.cd import FETDrift, TabularDrift
 
 from drift_sidecar import joint
@@ -29,6 +30,7 @@ from driftloop_contracts.drift.observed import Observed
 from driftloop_contracts.drift.served import Served
 
 Values = np.ndarray[Any, Any]
+_TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
 
 SEED = 20121231
 """Of what is drawn by weight."""
@@ -128,9 +130,10 @@ class _Detectors:
     """Alibi Detect's detectors of one feature."""
 
     def __init__(self, feature: FeatureBaseline, usual: Values) -> None:
-        self._names = sorted({v for v in usual if v is not None}) if usual.dtype == object else None
-        self._place = {name: float(at) for at, name in enumerate(self._names or ())}
-        codes = self._codes(usual)
+        column = pa.array(usual, _TYPES[feature.kind], from_pandas=True)
+        is_text = feature.kind == "categorical"
+        self._names = column.drop_null().unique().sort() if is_text else None
+        codes = self._codes(column)
         missing = np.isnan(codes)
         present = codes[~missing].reshape(-1, 1)
         kinds: dict[int, None] = {0: None} if self._names is not None else {}
@@ -141,7 +144,7 @@ class _Detectors:
 
     def measure(self, column: pa.ChunkedArray) -> list[Measured]:
         """Return what the detectors say of a window's values."""
-        codes = self._codes(np.array(column.to_pylist(), dtype=object))
+        codes = self._codes(column)
         missing, found = np.isnan(codes), []
         if self._values is not None and not missing.all():
             found.append(_asked(self._values, self._detector, codes[~missing]))
@@ -149,13 +152,14 @@ class _Detectors:
             found.append(_asked(self._gaps, "FET/missing", missing.astype(np.int64)))
         return found
 
-    def _codes(self, values: Values) -> Values:
+    def _codes(self, values: pa.Array | pa.ChunkedArray) -> Values:
         """Return floats for Alibi Detect 0.11.4: all unknown categories share one code."""
         if self._names is None:
-            return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-        unknown = float(len(self._names))
-        coded = [np.nan if v is None else self._place.get(v, unknown) for v in values]
-        return np.array(coded, dtype=np.float64)
+            numbers: Values = values.to_numpy(zero_copy_only=False)
+            return numbers
+        unknown = pa.scalar(len(self._names), pa.int32())
+        found = pc.fill_null(pc.index_in(values, value_set=self._names), unknown)
+        return np.where(pc.is_valid(values), found, np.nan)
 
 
 def _asked(detector: Any, name: str, values: Values) -> Measured:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from drift_sidecar.batches import gathered
 from drift_sidecar.seen import digest
 
 OPEN, SEALED, LOGGED = "open", "sealed", "logged"
@@ -155,3 +156,13 @@ def entry(payload: bytes) -> Entry:
 def entries(path: Path) -> Iterator[Entry]:
     """Yield what a file holds, in the order it came."""
     return (entry(payload) for _, payload in payloads(path))
+
+
+def rows(path: Path) -> dict[str, list[pa.RecordBatch]]:
+    """Return a file's rows by pod, in the order they came; small batches of a pod in few."""
+    pods: dict[str, list[pa.RecordBatch]] = {}
+    for one in entries(path):
+        own = pods.setdefault(one.pod_uid, [])
+        own.append(one.rows)
+        pods[one.pod_uid] = gathered(own)
+    return pods

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drift_sidecar.batches import gathered
 from drift_sidecar.predictions import Predictions
 from drift_sidecar.reference import Reference
 from driftloop_contracts.baseline import FeatureBaseline
@@ -23,7 +24,7 @@ from driftloop_contracts.drift.tally import Tally
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 
-RUN = 512
+RUN = 4096
 """Rows that are counted together."""
 SEVERAL = "\0"
 """Stands for more than one value."""
@@ -48,6 +49,7 @@ class Tallies:
     def add(self, records: pa.RecordBatch) -> None:
         """Count the rows of one batch, now or with the next."""
         self._pending.append(records.select(self._columns))
+        self._pending = gathered(self._pending)
         self._waiting += records.num_rows
         if self._waiting >= RUN:
             self._count()

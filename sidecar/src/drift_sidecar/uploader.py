@@ -64,8 +64,7 @@ class Uploader:
     def _upload(self, one: Segment) -> None:
         is_logged = False
         try:
-            batches = [entry.rows for entry in segment.entries(one.path)]
-            self.log.write(one.start, one.number, batches)
+            self.log.write(one.start, one.number, segment.rows(one.path))
             is_logged = True
         except (pa.ArrowException, InvalidInput) as error:
             logger.error("Segment %s cannot be written: %s", one.number, error)

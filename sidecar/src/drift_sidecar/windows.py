@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pyarrow as pa
 
@@ -13,6 +15,10 @@ from drift_sidecar.window import Window
 
 SAMPLE_ROWS = 20_000
 """Most rows of one window that Alibi Detect measures; every row is counted and logged."""
+SAMPLES_ROWS = 100_000
+"""Most rows of all windows' samples together, as long as each keeps ENOUGH_ROWS."""
+ENOUGH_ROWS = 5000
+"""Rows that the test of joint changes can use of a sample."""
 
 
 class Windows:
@@ -44,6 +50,7 @@ class Windows:
         if start not in self._open:
             sample, tallies = Sample(self.sample_size), Tallies(self.reference)
             self._open[start] = Window(start, start + self.length, sample, tallies)
+            self._share(self._open.values())
         self._open[start].add(records, self.features, rng)
         self.newest = max(self.newest, second)
         return self._open[start]
@@ -63,7 +70,16 @@ class Windows:
         """Remove and return, oldest first, the windows that end at or before ``until``."""
         over = sorted(start for start, window in self._open.items() if window.end <= until)
         self.closed_until = max(self.closed_until, grid.floor(until, self.length))
-        return [self._open.pop(start) for start in over]
+        closed = [self._open.pop(start) for start in over]
+        self._share(closed)  # they may wait long for the store
+        for window in closed:
+            window.sample.shrink()
+        return closed
+
+    def _share(self, windows: Collection[Window]) -> None:
+        """Let the samples of many windows be smaller, so that together they stay bounded."""
+        for window in windows:
+            window.sample.limit(max(ENOUGH_ROWS, SAMPLES_ROWS // len(windows)))
 
     def reopen(self, windows: list[Window]) -> None:
         """Put back windows that could not be finished; no new rows reach them."""
