@@ -1,7 +1,7 @@
 """The false alarms and the misses of the rule of drift, on streams whose truth is known.
 
     sidecar/.venv/bin/python benchmarks/alarms.py [--seeds 200] [--days 90] [--joint 200] [--quick]
-        [--only changes|stationary|outcomes]
+        [--only changes|stationary|outcomes] [--stream NAME]
 
 Needs the sidecar's environment. Stationary streams of 5,000 rows a day, a window a day, after a
 reference of 28 days, at a budget of one false alarm in 90 days; the joint test is one more test
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -246,10 +247,13 @@ def detection(name: str, found: Any) -> dict[str, Any]:
     return bar(f"{name}: found in 20,000 rows", share, "", ">= 0.95", share >= 0.95)
 
 
-def stationary(seeds: int, days: int, joint_seeds: int) -> list[dict[str, Any]]:
-    """Count the alarms of every stream beside those of the peers' rules."""
+def stationary(
+    seeds: int, days: int, joint_seeds: int, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Count the alarms of the named streams beside those of the peers' rules."""
     bars = []
-    for name, stream in STREAMS.items():
+    for name in names:
+        stream = STREAMS[name]
         began = time.perf_counter()
         found = np.array([quiet(stream, s, days, s < joint_seeds) for s in range(seeds)])
         alarms, certain, together = found.sum(axis=0).tolist()
@@ -370,12 +374,15 @@ def main() -> None:
     options.add_argument("--days", type=int, default=90)
     options.add_argument("--joint", type=int, default=200, help="seeds with the joint test")
     options.add_argument("--only", choices=["changes", "stationary", "outcomes"])
+    options.add_argument("--stream", choices=list(STREAMS), help="one stationary stream only")
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
     seeds, days, together = (4, 30, 1) if given.quick else (given.seeds, given.days, given.joint)
     print(f"{seeds} seeds of {days} days, {PER_DAY} rows and one window a day")
     bars = changes(seeds) if given.only in (None, "changes") else []
-    bars += stationary(seeds, days, together) if given.only in (None, "stationary") else []
+    if given.only in (None, "stationary"):
+        names = [given.stream] if given.stream else list(STREAMS)
+        bars += stationary(seeds, days, together, names)
     bars += followed(seeds, days) if given.only in (None, "outcomes") else []
     print(json.dumps({"benchmark": "alarms", "bars": bars}))
 
