@@ -46,6 +46,9 @@ WORKDIR /app
 FROM runtime AS platform
 COPY --from=platform-builder /app /app
 ENV PATH=/app/.venv/bin:$PATH PYTHONOPTIMIZE=1 DRIFTLOOP_USECASES=/app/usecases
+# Of the code in it; a bundle's manifest names it.
+ARG COMMIT=
+ENV DRIFTLOOP_COMMIT=$COMMIT
 USER 10001
 CMD ["driftloop", "--help"]
 

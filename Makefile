@@ -11,7 +11,8 @@ PYTHON := .venv/bin/python
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 IMAGE ?= driftloop/platform:latest
 PLATFORM ?= driftloop/platform:latest
-BUILD_ARGS := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
+BUILD_ARGS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
 .PHONY: help install run test test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
 
@@ -68,9 +69,9 @@ image: ## build driftloop/platform and driftloop/drift-sidecar (BASE_IMAGE=), or
 ifdef USECASE
 	test -f usecases/$(USECASE)/loop.yaml
 	docker build -f usecases/Dockerfile --build-arg PLATFORM=$(PLATFORM) \
-		--build-arg USECASE=$(USECASE) -t $(IMAGE) usecases
+		--build-arg USECASE=$(USECASE) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) usecases
 else
-	docker build --network=host $(BUILD_ARGS) --target platform -t $(IMAGE) .
+	docker build --network=host $(BUILD_ARGS) --build-arg COMMIT=$(COMMIT) --target platform -t $(IMAGE) .
 	docker build --network=host $(BUILD_ARGS) --target drift-sidecar -t driftloop/drift-sidecar:latest .
 endif
 

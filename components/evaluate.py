@@ -21,6 +21,6 @@ def evaluate(
 
     models = {"candidate": candidate.path, "release": release.path}
     found = steps.evaluate(loop, store, order, joined.path, models, candidate.metadata, scored.path)
-    for name, value in found.items():
+    for name, value in found["metrics"].items():
         metrics.log_metric(name, value)
     scored.metadata.update(found)

@@ -18,6 +18,7 @@ from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
+from driftloop.spec.gate import Gate
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
@@ -65,19 +66,6 @@ class Training(Spec):
     holdout: Share
     estimators: tuple[str, ...] = Field(min_length=1)
     min_rows: int = Field(gt=0)
-
-
-class Gate(Spec):
-    """When a candidate may replace the champion.
-
-    ``margin``: relative loss of the primary metric that does not count as worse;
-    ``confidence``: of the paired bootstrap's one-sided bounds; ``entity``: what is resampled.
-    """
-
-    entity: str
-    margin: Share
-    confidence: Share
-    resamples: int = Field(ge=100, le=100_000)
 
 
 OLDER_NAMES = {"duration": "minDuration", "minRows": "rows"}

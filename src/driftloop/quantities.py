@@ -1,4 +1,4 @@
-"""Quantities with their unit, as loop.yaml writes them: ``90d``, ``5%``, ``1 per 90d``."""
+"""Quantities with their unit, as loop.yaml writes them: ``90d``, ``5%``, ``64MiB``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 """Seconds in each unit of time that loop.yaml may use."""
+BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+"""Bytes in each unit of size that loop.yaml may use."""
 
 
 class Rate(NamedTuple):
@@ -64,6 +66,28 @@ def parse_rate(value: Any) -> Rate:
     return rate
 
 
+def parse_size(value: Any) -> int:
+    """Return the bytes that ``value`` writes.
+
+    >>> parse_size("64MiB")
+    67108864
+    """
+    match = re.fullmatch(r"([1-9]\d{0,8})([KMG]iB)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a whole number of KiB, MiB or GiB such as '64MiB'")
+    return int(match[1]) * BINARY[match[2]]
+
+
+def show_size(size: int) -> str:
+    """Return ``size`` in its largest whole unit.
+
+    >>> show_size(64 << 20)
+    '64MiB'
+    """
+    unit = next(u for u in ("GiB", "MiB", "KiB") if size % BINARY[u] == 0)
+    return f"{size // BINARY[unit]}{unit}"
+
+
 def show_duration(duration: timedelta) -> str:
     """Return ``duration`` in its largest whole unit.
 
@@ -103,4 +127,10 @@ PerTime = Annotated[
     _text(
         "[0-9]+(\\\\.[0-9]+)? per [0-9]+[smhd]", "must be a count per duration such as '1 per 90d'"
     ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(show_size),
+    _text("[1-9][0-9]{0,8}[KMG]iB", "must be a whole number of KiB, MiB or GiB such as '64MiB'"),
 ]

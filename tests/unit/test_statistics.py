@@ -12,6 +12,7 @@ from scipy import stats
 from driftloop.drift import calibration
 from driftloop.evaluation import comparison, gate, kpi, loss
 from driftloop.evaluation.comparison import Policy
+from driftloop.evaluation.gate import Evidence
 from driftloop.loop import LearningLoop, Stream
 from driftloop.quantities import Rate
 from driftloop_contracts.baseline import Baseline
@@ -53,7 +54,7 @@ def verdicts(ads: LearningLoop, worse: float) -> list[str]:
     found = []
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
-        found.append(gate.judge(scored(rng, worse), policy, rng).verdict)
+        found.append(gate.judge(Evidence(scored(rng, worse)), policy, "drift", rng).verdict)
     return found
 
 
@@ -75,7 +76,7 @@ def test_an_equal_candidate_is_promoted_and_hardly_ever_rejected(ads: LearningLo
 def test_too_few_rows_hold(ads: LearningLoop) -> None:
     rng = np.random.default_rng(0)
     few = scored(rng, 0.005, entities=5, rows=3)
-    verdict = gate.judge(few, ads.spec.gate, rng)
+    verdict = gate.judge(Evidence(few), ads.spec.gate, "drift", rng)
     assert verdict.verdict == gate.HOLD
     assert "cannot be told" in verdict.reasons[0]
 
@@ -83,8 +84,8 @@ def test_too_few_rows_hold(ads: LearningLoop) -> None:
 def test_a_release_that_is_not_what_was_judged_is_rejected(ads: LearningLoop) -> None:
     rng = np.random.default_rng(0)
     frame = scored(rng, -0.1).assign(release_loss=lambda f: f["candidate_loss"] * 1.5)
-    verdict = gate.judge(frame, ads.spec.gate, rng)
-    assert (verdict.verdict, "final fit" in verdict.reasons[0]) == (gate.REJECT, True)
+    verdict = gate.judge(Evidence(frame), ads.spec.gate, "drift", rng)
+    assert (verdict.verdict, "final fit" in " ".join(verdict.reasons)) == (gate.REJECT, True)
 
 
 def test_the_budget_is_kept_over_windows_and_tests() -> None:

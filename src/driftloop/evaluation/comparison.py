@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import loss
-from driftloop.evaluation.gate import Interval
+from driftloop.evaluation.difference import Interval
 from driftloop.evaluation.loss import Floats
 
 POLICIES = ("never_retrained", "driftloop", "calendar", "retrained_daily")

@@ -1,97 +1,147 @@
 """Gate: may the candidate replace the champion?
 
-For the causes drift and staleness the candidate must not be worse: with d the relative
-difference of their losses (positive: candidate worse) and [lo, hi] its bootstrap interval,
+With d the relative difference of their losses (positive: candidate worse), [lo, hi] its bootstrap
+interval, and the limit that the cause of the retraining sets (``gate.margin`` where the candidate
+must not be worse, 0 where it must be better),
 
-    PROMOTE  when hi <= margin      not worse, and we can tell
-    REJECT   when lo > margin       worse, and we can tell
-    HOLD     otherwise              too few rows to tell
+    PROMOTE  when hi <= limit      and nothing below says otherwise
+    REJECT   when lo > limit       or a slice is surely harmed, a secondary metric surely falls
+                                   behind by more than its margin, a budget is not kept, a column
+                                   knows the outcome, or a constant would do better
+    HOLD     otherwise             with the rows that it still takes
 
-The bootstrap is paired and resamples entities (Efron and Tibshirani, 1993, ch. 8), because the
-rows of one entity rise and fall together.
+All of it must hold for a promotion, so each part keeps its own error rate (Berger, 1982). A row
+count n suffices to tell candidates a margin apart from the limit when
+
+    n >= n_now ((z_confidence + z_power) s / margin)^2
+
+with s the standard error of d on the rows of now.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from driftloop.loop import Gate
+from driftloop.evaluation import (
+    budget,
+    difference,
+    primary,
+    ruling,
+    sanity,
+    secondary,
+    slice_search,
+    slices,
+)
+from driftloop.evaluation.difference import Interval, Resampled
+from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
+from driftloop.evaluation.scoring import MODELS
+from driftloop.evaluation.slices import Found, Slice
+from driftloop.spec.gate import Gate
 
-PROMOTE, HOLD, REJECT = "promote", "hold", "reject"
+SUMMED = (
+    *(f"{name}_{what}" for name in MODELS for what in ("loss", "brier", "predicted")),
+    "positives",
+)
+"""Columns of scored rows whose sums the whole is judged by."""
+
+__all__ = ["HOLD", "PROMOTE", "REJECT", "Evidence", "Verdict", "judge"]
 
 
-class Interval(NamedTuple):
-    """An estimate with its one-sided lower and upper confidence bounds."""
+@dataclass(frozen=True)
+class Evidence:
+    """What a candidate is judged by.
 
-    low: float
-    estimate: float
-    high: float
+    ``scored``: rows that no model has seen, each with its losses (scoring.py); ``columns``: the
+    model's, of these rows; ``cost``: the bundle's (bundle/cost.py), where it was measured.
+    """
+
+    scored: pd.DataFrame
+    columns: tuple[str, ...] = ()
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says, with the reasons a person reads."""
+    """What the gate says, with the reasons a person reads; ``lacking``: rows it would take more."""
 
     verdict: str
     reasons: tuple[str, ...]
+    lacking: int = 0
     difference: Interval | None = None
+    slices: tuple[Found, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers, as they are stored beside the reasons."""
+        return {
+            "difference": list(self.difference) if self.difference else None,
+            "slices": [asdict(one) for one in self.slices],
+            "lacking": self.lacking,
+        }
 
 
-def relative_difference(scored: pd.DataFrame, gate: Gate, rng: np.random.Generator) -> Interval:
-    """Return (candidate - champion) / champion loss, resampled over ``gate.entity``.
+def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) -> Verdict:
+    """Return the verdict; without a champion the candidate is the first, and need only be sound.
 
-    ``scored`` has that column, ``candidate_loss`` and ``champion_loss`` (row totals, nats).
+    ``cause``: of the retraining, several joined by '+'.
     """
-    sums = scored.groupby(gate.entity)[["candidate_loss", "champion_loss"]].sum().to_numpy()
-    total = sums.sum(axis=0)
-    # Multinomial counts are the bootstrap over entities without copying a row.
-    draws = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), gate.resamples) @ sums
-    ratios = draws[:, 0] / draws[:, 1] - 1
-    low, high = np.quantile(ratios, [1 - gate.confidence, gate.confidence])
-    return Interval(float(low), float(total[0] / total[1] - 1), float(high))
+    scored, has_champion = evidence.scored, "champion_loss" in evidence.scored
+    parts = _parts(evidence, gate, rng) if has_champion else []
+    columns = _columns(scored, parts)
+    drawn = difference.resample(columns, scored[gate.entity], gate.resamples, rng)
+    sound = _sound(evidence, drawn, gate, rng)
+    if not has_champion:
+        whole = ruling.together([Ruling(PROMOTE, ("There is no champion yet.",)), *sound])
+        return Verdict(whole.verdict, whole.reasons)
+    found = _slices(drawn, parts, gate)
+    rulings = [
+        primary.judge(drawn, gate, gate.limit(cause), scored),
+        *(slices.ruling_of(one, gate.slices.margin, len(scored)) for one in found),
+        *secondary.judge(drawn, gate, len(scored)),
+        *sound,
+    ]
+    whole = ruling.together(rulings)
+    interval = primary.difference(drawn, gate)
+    return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, tuple(found))
 
 
-def judge(scored: pd.DataFrame, gate: Gate, rng: np.random.Generator) -> Verdict:
-    """Return the verdict on the same fresh rows; without a champion the candidate is the first."""
-    if "champion_loss" not in scored:
-        return Verdict(PROMOTE, ("There is no champion yet.",))
-    drifted = _release_drifted(scored, gate)
-    if drifted:
-        return Verdict(REJECT, (drifted,))
-    difference = relative_difference(scored, gate, rng)
-    verdict = _verdict(difference, gate.margin)
-    return Verdict(verdict, (_sentence(verdict, difference, gate, scored),), difference)
+def _parts(evidence: Evidence, gate: Gate, rng: np.random.Generator) -> list[Slice]:
+    own, scored = gate.slices, evidence.scored
+    named = slices.named(scored, own.columns, own.min_share)
+    if not own.search:
+        return named
+    return named + slice_search.found(scored, evidence.columns, gate.entity, own.margin, rng)
 
 
-def _verdict(difference: Interval, margin: float) -> str:
-    if difference.high <= margin:
-        return PROMOTE
-    return REJECT if difference.low > margin else HOLD
+def _columns(scored: pd.DataFrame, parts: Sequence[Slice]) -> dict[str, Any]:
+    """Return what is summed: what the whole is judged by, and both losses within each slice."""
+    whole = {name: scored[name].to_numpy("float64") for name in SUMMED if name in scored}
+    sides = {
+        f"{number} {name}": whole[f"{name}_loss"] * part.inside
+        for number, part in enumerate(parts)
+        for name in ("candidate", "champion")
+    }
+    return whole | sides
 
 
-def _release_drifted(scored: pd.DataFrame, gate: Gate) -> str:
-    """Return why the model to release is not the one judged, or nothing."""
-    release, candidate = scored["release_loss"].sum(), scored["candidate_loss"].sum()
-    if release <= candidate * (1 + gate.margin):
-        return ""
-    return (
-        f"The final fit is {release / candidate - 1:.2%} worse than the judged one on rows "
-        "that it was even fitted on."
-    )
+def _sound(
+    evidence: Evidence, drawn: Resampled, gate: Gate, rng: np.random.Generator
+) -> list[Ruling]:
+    found = [sanity.release(evidence.scored, gate.margin)]
+    if "trivial_loss" in drawn.names:
+        against = drawn.relative("candidate_loss", "trivial_loss")
+        found.append(sanity.trivial(against.interval(gate.confidence)))
+    if evidence.columns:
+        found.append(sanity.leaked(evidence.scored, evidence.columns, gate, rng))
+    if evidence.cost:
+        found.append(budget.judge(evidence.cost, gate.budgets))
+    return found
 
 
-def _sentence(verdict: str, difference: Interval, gate: Gate, scored: pd.DataFrame) -> str:
-    says = {
-        PROMOTE: "is not worse than the champion beyond the margin",
-        REJECT: "is worse than the champion beyond the margin",
-        HOLD: "cannot be told from the champion within the margin",
-    }[verdict]
-    return (
-        f"The candidate {says} of {gate.margin:.2%}: loss differs by {difference.estimate:+.2%} "
-        f"[{difference.low:+.2%}, {difference.high:+.2%}] on {len(scored)} rows of "
-        f"{scored[gate.entity].nunique()} {gate.entity}s."
-    )
+def _slices(drawn: Resampled, parts: Sequence[Slice], gate: Gate) -> list[Found]:
+    measured = [drawn.relative(f"{n} candidate", f"{n} champion") for n in range(len(parts))]
+    return slices.judge(parts, measured, gate.slices.margin)

@@ -25,6 +25,18 @@ def log_loss(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) ->
     return losses
 
 
+def brier(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Floats:
+    """Return each row's total squared error, summed over its impressions.
+
+    >>> brier([0.5], [1], [2]).tolist()
+    [0.5]
+    """
+    p = np.asarray(probability, "float64")
+    k, n = np.asarray(positives, "float64"), np.asarray(weight, "float64")
+    errors: Floats = k * (1 - p) ** 2 + (n - k) * p**2
+    return errors
+
+
 def mean_log_loss(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> float:
     """Return the log loss per impression in nats."""
     total: Any = log_loss(probability, positives, weight).sum()

@@ -4,33 +4,53 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from driftloop.bundle import model_file
 from driftloop.evaluation import loss
+from driftloop.evaluation.loss import Floats
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 
+TRIVIAL = "trivial"
+"""The model that always predicts the training rows' rate."""
+MODELS = ("candidate", "release", "champion", TRIVIAL)
 
-def losses(usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path]) -> pd.DataFrame:
-    """Return each row's key, weight, positives and ``<name>_loss`` (row total) of every model.
 
-    ``probability``: the candidate's, which has not seen the rows.
+def losses(
+    usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path], rate: float
+) -> pd.DataFrame:
+    """Return each row's key, columns, weight, positives and what every model makes of it.
+
+    ``rate``: of positives in the rows that the candidate was fitted on. Row totals of every model:
+    ``<name>_loss`` (nats), ``<name>_brier`` and ``<name>_predicted`` (positives); ``probability``:
+    the candidate's, which has not seen the rows.
     """
-    entity = usecase.loop.spec.gate.entity
-    columns = ["prediction_id", "event_time", entity, "weight", "positives"]
-    scored = rows[list(dict.fromkeys(columns))].copy()
+    spec = usecase.loop.spec
+    own = ["prediction_id", "event_time", spec.gate.entity, "weight", "positives"]
+    wanted = [*own, *spec.gate.slices.columns, *spec.features.names()]
+    scored = rows[list(dict.fromkeys(wanted))].copy()
     for name, path in models.items():
         probability = fit.predict(usecase, model_file.load(path), rows)
         if name == "candidate":
             scored["probability"] = probability
-        scored[f"{name}_loss"] = loss.log_loss(probability, rows["positives"], rows["weight"])
-    return scored
+        scored = scored.assign(**_told(name, probability, rows))
+    return scored.assign(**_told(TRIVIAL, np.full(len(rows), rate), rows))
 
 
 def metrics(scored: pd.DataFrame) -> dict[str, float]:
     """Return each model's log loss per impression, and that of the rows' own base rate."""
     impressions = scored["weight"].sum()
-    names = [column for column in scored if str(column).endswith("_loss")]
-    per_model = {str(name): float(scored[name].sum() / impressions) for name in names}
+    names = [f"{name}_loss" for name in MODELS if f"{name}_loss" in scored]
+    per_model = {name: float(scored[name].sum() / impressions) for name in names}
     return per_model | {"base_entropy": loss.base_entropy(scored["positives"], scored["weight"])}
+
+
+def _told(name: str, probability: Floats, rows: pd.DataFrame) -> dict[str, Floats]:
+    positives, weight = rows["positives"], rows["weight"]
+    return {
+        f"{name}_loss": loss.log_loss(probability, positives, weight),
+        f"{name}_brier": loss.brier(probability, positives, weight),
+        f"{name}_predicted": probability * weight.to_numpy("float64"),
+    }

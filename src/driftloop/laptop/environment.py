@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from driftloop import provenance
 from driftloop.usecase import FOLDER_VARIABLE, UseCase
 from driftloop_contracts import signature
 
@@ -28,6 +29,7 @@ def for_children(usecase: UseCase, store: str, environ: Mapping[str, str]) -> di
         "DRIFTLOOP_HOST": "127.0.0.1",
         "DRIFTLOOP_PORT": "0",
         FOLDER_VARIABLE: str(usecase.folder.parent),
+        provenance.COMMIT: environ.get(provenance.COMMIT) or provenance.commit(usecase.folder),
         "PYTHONUNBUFFERED": "1",
     }
     return kept | threads | own | optimised()

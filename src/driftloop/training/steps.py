@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop import clock, parquet, usecase
+from driftloop import clock, parquet, provenance, usecase
 from driftloop.archive import Archive
 from driftloop.inference_log import InferenceLog
+from driftloop.training import declared, outcome
 from driftloop.training import order as orders
-from driftloop.training import outcome
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.usecase import UseCase
@@ -115,28 +115,34 @@ def evaluate(
 ) -> Facts:
     """Write each held-out row's loss under candidate, release and champion to ``scored``.
 
-    ``models``: the paths 'candidate' and 'release'; ``facts``: what train returned.
+    ``models``: the paths 'candidate' and 'release'; ``facts``: what train returned. Return the
+    metrics, and whether the champion came from another declaration (``changed``).
     """
     from driftloop.evaluation import scoring
 
     case, work = _open(loop, order)
-    frame = _read(joined)
-    late = frame[frame["event_time"] >= pd.Timestamp(facts["holdout_start"])]
+    frame, changed = _read(joined), False
+    is_late = frame["event_time"] >= pd.Timestamp(facts["holdout_start"])
+    early, late = frame[~is_late], frame[is_late]
+    rate = float(early["positives"].sum() / early["weight"].sum())
     with tempfile.TemporaryDirectory() as scratch:
         paths = {name: Path(path) for name, path in models.items()}
         if work.champion:
-            paths["champion"] = _champion(case, work, store, Path(scratch))
-        losses = scoring.losses(case, late, paths)
+            champion = _champion(case, work, store, Path(scratch))
+            changed = declared.differs(champion.facts, case.loop)
+            paths["champion"] = Path(scratch) / contract.MODEL
+        losses = scoring.losses(case, late, paths, rate)
     _write(scored, losses)
-    return scoring.metrics(losses)
+    return {"metrics": scoring.metrics(losses), "changed": changed}
 
 
 def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Facts) -> Facts:
-    """Write the bundle to the object store and return its version.
+    """Write the bundle to the object store and return its version, what it costs and ``changed``.
 
-    ``paths``: of the rows 'joined' and 'scored' and of the model 'release'.
+    ``paths``: of the rows 'joined' and 'scored' and of the model 'release'; ``facts``: what the
+    steps before returned.
     """
-    from driftloop.bundle import model_file, packing
+    from driftloop.bundle import cost, model_file, packing
     from driftloop.drift import calibration, concept
     from driftloop.training import fit
 
@@ -162,7 +168,13 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         facts=facts | _provenance(case, work, frame),
         signing_key=os.environ.get(signature.SIGNING_KEY, ""),
     )
-    return {"version": manifest.version, "data_end": manifest.data_end}
+    taken = cost.measure(case, release, frame, sum(map(len, files.values())))
+    return {
+        "version": manifest.version,
+        "data_end": manifest.data_end,
+        "cost": taken.to_data(),
+        "changed": facts["changed"],
+    }
 
 
 def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
@@ -170,12 +182,16 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     from driftloop.evaluation import gate as core
 
     case, work = _open(loop, order)
-    judged = core.judge(_read(scored), case.loop.spec.gate, np.random.default_rng(work.number))
+    rng = np.random.default_rng(work.number)
+    columns = tuple(case.loop.spec.features.names())
+    evidence = core.Evidence(_read(scored), columns, bundle.get("cost", {}))
+    cause = f"{work.cause}+changed" if bundle.get("changed") else work.cause
+    judged = core.judge(evidence, case.loop.spec.gate, cause, rng)
     record = {
         "retraining": work.name,
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
-        "difference": list(judged.difference) if judged.difference else None,
+        **judged.summary(),
         **bundle,
     }
     _store(store).put(outcome.key(case.loop.name, work.name), json.dumps(record).encode())
@@ -206,10 +222,9 @@ def _published(archive: Archive) -> str:
     return f"{archive.store.uri}/features/{archive.loop_name}"
 
 
-def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> Path:
+def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> contract.Manifest:
     trusted = signature.trusted(os.environ)
-    contract.fetch(_store(store), case.loop.name, work.champion, scratch, trusted)
-    return scratch / contract.MODEL
+    return contract.fetch(_store(store), case.loop.name, work.champion, scratch, trusted)
 
 
 def _provenance(case: UseCase, work: Order, frame: pd.DataFrame) -> Facts:
@@ -218,9 +233,10 @@ def _provenance(case: UseCase, work: Order, frame: pd.DataFrame) -> Facts:
     return {
         "retraining": work.name,
         "cause": work.cause,
-        "objective": case.loop.spec.objective.name,
+        **declared.facts(case.loop),
         "training_window": [str(frame["event_time"].min()), str(frame["event_time"].max())],
         "rows": len(frame),
+        "made_by": provenance.of(os.environ),
         "libraries": {name: version(name) for name in ("scikit-learn", "skops", "numpy")},
     }
 

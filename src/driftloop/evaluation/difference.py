@@ -1,0 +1,103 @@
+"""Difference: by how much one model's loss differs from another's, on all rows and on slices.
+
+Losses are summed over groups of entities, because the rows of one entity rise and fall together,
+and the groups are drawn again with replacement (Efron and Tibshirani, 1993, ch. 8). One draw
+serves every comparison, so what they have in common stays common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+MOST_GROUPS = 2000
+"""Groups that are drawn; entities beyond as many share one at random."""
+
+
+class Interval(NamedTuple):
+    """An estimate with its one-sided lower and upper confidence bounds."""
+
+    low: float
+    estimate: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and what it came to in every resample."""
+
+    value: float
+    drawn: Floats
+
+    def interval(self, confidence: float) -> Interval:
+        """Return the number between its one-sided bounds."""
+        low, high = np.quantile(self.drawn, [1 - confidence, confidence])
+        return Interval(float(low), self.value, float(high))
+
+    @property
+    def error(self) -> float:
+        """Return the standard error."""
+        return float(self.drawn.std())
+
+    @property
+    def log_error(self) -> float:
+        """Return the standard error of the logarithm of 1 + it.
+
+        A ratio of few rows is skewed, its logarithm hardly.
+        """
+        return float(np.log1p(np.maximum(self.drawn, -0.999)).std())
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Named columns' sums over all rows, [1 + resamples, columns]; the first are as seen."""
+
+    names: tuple[str, ...]
+    sums: Floats
+
+    def of(self, name: str) -> Floats:
+        """Return one column's sums."""
+        found: Floats = self.sums[:, self.names.index(name)]
+        return found
+
+    def relative(self, first: str, second: str) -> Estimate:
+        """Return (first - second) / second, of two columns of losses."""
+        return _estimate(self.of(first) / np.maximum(self.of(second), 1e-300) - 1)
+
+    def less_balanced(self, first: str, second: str, observed: str) -> Estimate:
+        """Return how much further from 1 first / observed is than second / observed, in logs."""
+        return _estimate(self._imbalance(first, observed) - self._imbalance(second, observed))
+
+    def _imbalance(self, predicted: str, observed: str) -> Floats:
+        above, below = (np.maximum(self.of(name), 1e-300) for name in (predicted, observed))
+        distance: Floats = np.abs(np.log(above / below))
+        return distance
+
+
+def resample(
+    columns: Mapping[str, Any], entities: pd.Series[Any], resamples: int, rng: np.random.Generator
+) -> Resampled:
+    """Return the sums of ``columns``, one value a row each, as entities come and stay away."""
+    groups = _groups(entities, rng)
+    count = int(groups.max()) + 1
+    sums = np.stack([np.bincount(groups, column, count) for column in columns.values()], axis=1)
+    # Multinomial counts are the bootstrap over groups without copying a row.
+    draws = rng.multinomial(count, np.full(count, 1 / count), resamples)
+    return Resampled(tuple(columns), np.concatenate([sums.sum(axis=0)[None], draws @ sums]))
+
+
+def _groups(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
+    codes, names = pd.factorize(entities)
+    if len(names) <= MOST_GROUPS:
+        return codes
+    return (rng.permutation(len(names)) % MOST_GROUPS)[codes]
+
+
+def _estimate(found: Floats) -> Estimate:
+    return Estimate(float(found[0]), found[1:])

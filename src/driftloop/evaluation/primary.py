@@ -1,0 +1,44 @@
+"""Primary: the objective's own metric, on all rows."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from driftloop.evaluation import ruling
+from driftloop.evaluation.difference import Interval, Resampled
+from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
+from driftloop.spec.gate import Gate
+
+NOT_WORSE = {
+    PROMOTE: "is not worse than the champion beyond the margin",
+    REJECT: "is worse than the champion beyond the margin",
+    HOLD: "cannot be told from the champion within the margin",
+}
+BETTER = {
+    PROMOTE: "is better than the champion",
+    REJECT: "is not better than the champion",
+    HOLD: "cannot be told to be better than the champion",
+}
+
+
+def difference(drawn: Resampled, gate: Gate) -> Interval:
+    """Return by how much the candidate's loss exceeds the champion's, relative."""
+    return drawn.relative("candidate_loss", "champion_loss").interval(gate.confidence)
+
+
+def judge(drawn: Resampled, gate: Gate, limit: float, scored: pd.DataFrame) -> Ruling:
+    """Return whether the candidate keeps ``limit``; if unsure, how many rows it takes."""
+    interval = difference(drawn, gate)
+    verdict = ruling.of_interval(interval, limit)
+    says = f"{NOT_WORSE[verdict]} of {limit:.2%}" if limit else BETTER[verdict]
+    rows, entities = len(scored), scored[gate.entity].nunique()
+    reason = (
+        f"The candidate {says}: loss differs by {ruling.told(interval)} on {rows} rows of "
+        f"{entities} {gate.entity}s."
+    )
+    if verdict != HOLD:
+        return Ruling(verdict, (reason,))
+    error = drawn.relative("candidate_loss", "champion_loss").error
+    lacking = ruling.rows_lacking(rows, error, gate.margin, gate.confidence)
+    more = (f"It takes about {lacking} more rows to tell.",) if lacking else ()
+    return Ruling(HOLD, (reason, *more), lacking)

@@ -1,0 +1,132 @@
+"""Slices: parts of the traffic on which a better model may be a worse one.
+
+A slice is harmed when its loss is surely higher: one-sided, Holm (1979) at ``ERROR`` over all
+slices, so that a candidate as good everywhere is held up by chance at most so often. One whose
+harm of the margin would be missed too often is not told apart: it lacks rows, and how many
+follows from the standard error s of n rows,
+
+    n ((z_(1 - ERROR / m) + z_power) s / log(1 + margin))^2 - n          of m slices
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from driftloop.evaluation.difference import Estimate
+from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+ERROR = 0.05
+"""Chance that any slice of a candidate which harms none is called harmed."""
+POWER = 0.95
+"""Chance to see a slice that is harmed by the margin."""
+QUARTERS = 4
+"""Slices of a numeric column."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the rows with a name that says which."""
+
+    name: str
+    inside: Mask
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of one slice; ``lacking``: rows that it would take to know (0: none)."""
+
+    name: str
+    rows: int
+    difference: float
+    p_value: float
+    harmed: bool
+    lacking: int
+
+
+def named(rows: pd.DataFrame, columns: Sequence[str], min_share: float) -> list[Slice]:
+    """Return the slices of these columns that hold at least ``min_share`` of the rows."""
+    found = [one for column in columns for one in _of(rows[column], column)]
+    return [one for one in found if one.inside.mean() >= min_share]
+
+
+def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -> list[Found]:
+    """Return what each slice shows; ``measured``: the relative difference of loss on each."""
+    if not parts:
+        return []
+    ratios = np.log1p([one.value for one in measured])
+    errors = np.array([one.log_error for one in measured])
+    p = special.ndtr(-ratios / np.maximum(errors, 1e-12))
+    reach = float(special.ndtri(1 - ERROR / len(parts)) + special.ndtri(POWER))
+    needed = (reach * errors / math.log1p(margin)) ** 2
+    return [
+        _found(part, one, float(p_value), harmed, float(times))
+        for part, one, p_value, harmed, times in zip(
+            parts, measured, p, holm(p, ERROR), needed, strict=True
+        )
+    ]
+
+
+def _found(part: Slice, one: Estimate, p_value: float, harmed: bool, times: float) -> Found:
+    rows = int(part.inside.sum())
+    lacking = 0 if harmed else max(0, math.ceil(rows * (times - 1)))
+    return Found(part.name, rows, one.value, p_value, harmed, lacking)
+
+
+def ruling_of(one: Found, margin: float, rows: int) -> Ruling:
+    """Return what a slice comes to, among ``rows`` of which it has a share."""
+    if one.harmed:
+        reason = (
+            f"It harms {one.name}: loss differs by {one.difference:+.2%} on {one.rows} rows "
+            f"(p = {one.p_value:.1e})."
+        )
+        return Ruling(REJECT, (reason,))
+    if one.lacking:
+        reason = (
+            f"Of {one.name} it takes about {one.lacking} more rows than its {one.rows} to see a "
+            f"harm of {margin:.0%}."
+        )
+        # So many more of all rows, for a slice gets its share of them.
+        return Ruling(HOLD, (reason,), math.ceil(one.lacking * rows / one.rows))
+    return Ruling(PROMOTE)
+
+
+def holm(p_values: Sequence[float] | Any, level: float) -> list[bool]:
+    """Return which hypotheses fall at ``level`` for all together.
+
+    >>> holm([0.01, 0.04, 0.02], 0.05)
+    [True, True, True]
+    >>> holm([0.02, 0.04, 0.03], 0.05)
+    [False, False, False]
+    """
+    p = np.asarray(p_values)
+    order = np.argsort(p, kind="stable")
+    falls = p[order] <= level / (len(p) - np.arange(len(p)))
+    standing = np.flatnonzero(~falls)
+    first = int(standing[0]) if len(standing) else len(p)
+    fallen = set(order[:first].tolist())
+    return [number in fallen for number in range(len(p))]
+
+
+def _of(values: pd.Series[Any], column: str) -> list[Slice]:
+    missing = values.isna().to_numpy()
+    gaps = [Slice(f"{column} missing", missing)] if missing.any() else []
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > QUARTERS:
+        cuts = np.unique(values.quantile(np.arange(1, QUARTERS) / QUARTERS).to_numpy())
+        places = np.searchsorted(cuts, values.to_numpy("float64"))
+        bounds = ["", *(f"{cut:.4g}" for cut in cuts), ""]
+        return gaps + [
+            Slice(f"{column} in ({bounds[n]}, {bounds[n + 1]}]", (places == n) & ~missing)
+            for n in range(len(cuts) + 1)
+        ]
+    texts = values.astype(str).to_numpy()
+    kinds = sorted(set(texts[~missing].tolist()))
+    return gaps + [Slice(f"{column} = {kind}", (texts == kind) & ~missing) for kind in kinds]

@@ -1,0 +1,188 @@
+"""The gate on slices and causes: error rates over many seeds, and how verdicts come about."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from driftloop.evaluation import gate, slices
+from driftloop.evaluation.gate import Evidence, Verdict
+from driftloop.spec.gate import Gate
+
+SEEDS, ROWS, KINDS = 100, 20_000, 10
+
+
+def policy(**changes: object) -> Gate:
+    own = {"entity": "user", "margin": "1%", "confidence": "95%", "resamples": 400}
+    parts = {"columns": ["segment"], "margin": "10%", "minShare": "2%"}
+    return Gate.model_validate(own | {"slices": parts} | changes)
+
+
+def scored(
+    rng: np.random.Generator, worse: float = 0.0, harm: float = 0.0, rows: int = ROWS
+) -> pd.DataFrame:
+    """Losses with a tail; ``worse``: of the candidate everywhere, ``harm``: in the first slice."""
+    segment = rng.integers(KINDS, size=rows)
+    champion = rng.gamma(0.3, 1.0, rows)
+    noise = 1 + rng.normal(0, 0.15, rows)
+    candidate = champion * (1 + worse + harm * (segment == 0)) * noise
+    return pd.DataFrame(
+        {
+            "user": np.arange(rows) // 3,
+            "segment": [f"s{number}" for number in segment],
+            "champion_loss": champion,
+            "candidate_loss": candidate,
+            "release_loss": candidate,
+        }
+    )
+
+
+def judge(
+    frame: pd.DataFrame, rng: np.random.Generator, gate_: Gate | None = None, cause: str = "drift"
+) -> Verdict:
+    return gate.judge(Evidence(frame), gate_ or policy(), cause, rng)
+
+
+def verdicts(cause: str = "drift", **given: float) -> list[str]:
+    found = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        found.append(judge(scored(rng, **given), rng, cause=cause).verdict)
+    return found
+
+
+def test_a_harmed_slice_stops_a_candidate_that_is_no_worse_on_the_whole() -> None:
+    stopped = SEEDS - verdicts(worse=-0.02, harm=0.10).count(gate.PROMOTE)
+    assert stopped >= stats.binom.ppf(0.001, SEEDS, 0.95)
+
+
+def test_slices_that_are_not_harmed_hardly_ever_stop_one() -> None:
+    found = verdicts(worse=-0.01)
+    assert found.count(gate.REJECT) <= stats.binom.ppf(0.999, SEEDS, slices.ERROR)
+    assert found.count(gate.PROMOTE) >= 0.85 * SEEDS
+
+
+def test_better_asks_for_more_than_not_worse() -> None:
+    rng = np.random.default_rng(0)
+    alike = scored(rng, worse=0.0)
+    assert judge(alike, rng).verdict == gate.PROMOTE
+    held = judge(alike, rng, cause="manual")
+    assert held.verdict != gate.PROMOTE
+    assert "better" in held.reasons[0]
+    assert judge(scored(rng, worse=-0.05), rng, cause="manual+changed").verdict == gate.PROMOTE
+    assert judge(alike, rng, cause="manual+drift").verdict == gate.PROMOTE
+
+
+def test_a_slice_without_power_holds_and_says_what_it_lacks() -> None:
+    rng = np.random.default_rng(1)
+    judged = judge(scored(rng, worse=-0.05, rows=2000), rng)
+    assert judged.verdict == gate.HOLD
+    (lacking, *_) = [one for one in judged.slices if one.lacking]
+    assert any(f"about {lacking.lacking} more rows" in reason for reason in judged.reasons)
+    assert judged.lacking > lacking.lacking
+
+
+def test_a_hold_on_the_whole_says_how_many_rows_it_takes() -> None:
+    rng = np.random.default_rng(2)
+    few = policy(margin="0.1%", slices={"columns": []})
+    judged = judge(scored(rng, rows=3000), rng, few)
+    assert judged.verdict == gate.HOLD
+    assert judged.lacking > 0
+    assert f"about {judged.lacking} more rows" in " ".join(judged.reasons)
+
+
+def test_rare_values_are_no_slices_and_missing_ones_are() -> None:
+    values = pd.Series(["a"] * 60 + ["b"] * 39 + [None])
+    numbers = pd.Series([*np.arange(99.0), np.nan])
+    rows = pd.DataFrame({"kind": values, "number": numbers})
+    found = {one.name: int(one.inside.sum()) for one in slices.named(rows, ["kind"], 0.02)}
+    assert found == {"kind = a": 60, "kind = b": 39}
+    every = slices.named(rows, ["kind", "number"], 0.0)
+    assert {"kind missing", "number missing"} < {one.name for one in every}
+    covered = np.sum([one.inside for one in every if one.name.startswith("number")], axis=0)
+    assert covered.tolist() == [1] * 100
+
+
+def test_a_verdict_is_stored_as_json() -> None:
+    rng = np.random.default_rng(3)
+    told = judge(scored(rng), rng).summary()
+    assert json.loads(json.dumps(told)) == told
+    assert len(told["slices"]) == KINDS
+
+
+@pytest.mark.parametrize("cause", ["initial", "staleness", "growth", "drift+manual"])
+def test_these_causes_ask_for_no_more_than_not_worse(cause: str) -> None:
+    assert policy().limit(cause) == 0.01
+
+
+def test_several_reasons_are_all_told_and_the_most_severe_decides() -> None:
+    rng = np.random.default_rng(4)
+    frame = scored(rng, worse=0.05).assign(trivial_loss=lambda f: f["candidate_loss"] * 0.8)
+    judged = gate.judge(
+        Evidence(frame, cost={"latency_ms": 9.0, "size": 1, "memory": 1}),
+        policy(budgets={"latencyMs": 5}),
+        "drift",
+        rng,
+    )
+    assert judged.verdict == gate.REJECT
+    said = " ".join(judged.reasons)
+    assert all(word in said for word in ("worse than the champion", "training rows' rate", "9 ms"))
+
+
+def test_the_first_model_need_only_be_sound() -> None:
+    rng = np.random.default_rng(5)
+    first = scored(rng).drop(columns="champion_loss")
+    assert judge(first, rng).verdict == gate.PROMOTE
+    useless = first.assign(trivial_loss=lambda f: f["candidate_loss"] * 0.9)
+    refused = judge(useless, rng)
+    assert (refused.verdict, refused.difference) == (gate.REJECT, None)
+
+
+def priced(rng: np.random.Generator, candidate: float, rows: int = 5000) -> pd.DataFrame:
+    """Rows whose candidate says so many times the true rate; the champion the true one."""
+    came = (rng.random(rows) < 0.1).astype(float)
+    frame = scored(rng, worse=-0.02, rows=rows)
+    return frame.assign(
+        positives=came,
+        candidate_predicted=0.1 * candidate,
+        champion_predicted=0.1,
+        candidate_brier=(came - 0.1 * candidate) ** 2,
+        champion_brier=(came - 0.1) ** 2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "verdict"), [(1.0, gate.PROMOTE), (1.5, gate.REJECT), (1.08, gate.HOLD)]
+)
+def test_a_candidate_may_not_fall_behind_in_calibration(candidate: float, verdict: str) -> None:
+    rng = np.random.default_rng(6)
+    strict = policy(secondary={"calibration": "5%"}, slices={"columns": []})
+    judged = judge(priced(rng, candidate), rng, strict)
+    assert judged.verdict == verdict
+    assert ("predicted to observed" in " ".join(judged.reasons)) == (verdict != gate.PROMOTE)
+    assert (judged.lacking > 0) == (verdict == gate.HOLD)
+    free = policy(slices={"columns": []})
+    assert judge(priced(rng, candidate), rng, free).verdict == gate.PROMOTE
+
+
+def test_calibration_within_its_margin_is_promoted_and_beyond_it_hardly_ever() -> None:
+    strict = policy(secondary={"calibration": "5%"}, slices={"columns": []})
+    found = {size: 0 for size in (1.0, 1.1)}
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        for size in found:
+            found[size] += judge(priced(rng, size, 50_000), rng, strict).verdict == gate.PROMOTE
+    assert found[1.0] == SEEDS
+    assert found[1.1] <= stats.binom.ppf(0.999, SEEDS, 0.05)
+
+
+def test_the_brier_score_has_a_margin_of_its_own() -> None:
+    rng = np.random.default_rng(7)
+    strict = policy(secondary={"brier": "1%"}, slices={"columns": []})
+    assert judge(priced(rng, 1.0), rng, strict).verdict == gate.PROMOTE
+    refused = judge(priced(rng, 3.0), rng, strict)
+    assert (refused.verdict, "Brier" in refused.reasons[1]) == (gate.REJECT, True)
