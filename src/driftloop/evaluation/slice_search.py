@@ -57,7 +57,8 @@ def found(
         if relative >= margin * SUSPECT:
             suspects[int(leaf)] = relative
     worst = sorted(suspects, key=lambda leaf: -suspects[leaf])[:MOST]
-    return [Slice(_name(tree.tree_, leaf, labels), ~looks & (leaves == leaf)) for leaf in worst]
+    called = {leaf: _name(tree.tree_, leaf, labels) for leaf in worst}
+    return [Slice(called[leaf], ~looks & (leaves == leaf), is_found=True) for leaf in worst]
 
 
 def _inputs(scored: pd.DataFrame, columns: Sequence[str]) -> tuple[Any, list[tuple[str, str]]]:

@@ -34,10 +34,11 @@ QUARTERS = 4
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the rows with a name that says which."""
+    """A part of the rows with a name that says which; ``is_found``: a search came up with it."""
 
     name: str
     inside: Mask
+    is_found: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Found:
     p_value: float
     harmed: bool
     lacking: int
+    is_found: bool = False
+
+    @property
+    def is_vague(self) -> bool:
+        """Return whether it is a suspicion that not even the half that raised it could prove."""
+        return self.is_found and self.lacking > self.rows
 
 
 def named(rows: pd.DataFrame, columns: Sequence[str], min_share: float) -> list[Slice]:
@@ -78,7 +85,7 @@ def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -
 def _found(part: Slice, one: Estimate, p_value: float, harmed: bool, times: float) -> Found:
     rows = int(part.inside.sum())
     lacking = 0 if harmed else max(0, math.ceil(rows * (times - 1)))
-    return Found(part.name, rows, one.value, p_value, harmed, lacking)
+    return Found(part.name, rows, one.value, p_value, harmed, lacking, part.is_found)
 
 
 def ruling_of(one: Found, margin: float, rows: int) -> Ruling:
@@ -89,7 +96,7 @@ def ruling_of(one: Found, margin: float, rows: int) -> Ruling:
             f"(p = {one.p_value:.1e})."
         )
         return Ruling(REJECT, (reason,))
-    if one.lacking:
+    if one.lacking and not one.is_vague:
         reason = (
             f"Of {one.name} it takes about {one.lacking} more rows than its {one.rows} to see a "
             f"harm of {margin:.0%}."

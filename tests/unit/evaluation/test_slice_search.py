@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from driftloop.evaluation import gate, slice_search
+from driftloop.evaluation import gate, slice_search, slices
 from driftloop.evaluation.gate import Evidence
+from driftloop.evaluation.slices import Found
 from driftloop.spec.gate import Gate
 
 SEEDS, ROWS = 60, 20_000
@@ -76,3 +79,12 @@ def test_nothing_to_look_at_finds_nothing() -> None:
     frame = rows_of(rng, 0.5)
     assert slice_search.found(frame, (), "user", 0.1, rng) == []
     assert slice_search.found(frame.head(1), COLUMNS, "user", 0.1, rng) == []
+
+
+def test_a_suspicion_that_nothing_could_prove_holds_nobody_up() -> None:
+    vague = Found("age > 5", 40, 0.2, 0.3, harmed=False, lacking=900, is_found=True)
+    assert slices.ruling_of(vague, 0.1, 1000).verdict == gate.PROMOTE
+    near = replace(vague, lacking=30)
+    assert slices.ruling_of(near, 0.1, 1000).verdict == gate.HOLD
+    named = replace(vague, is_found=False)
+    assert slices.ruling_of(named, 0.1, 1000).verdict == gate.HOLD
