@@ -109,3 +109,13 @@ def start(world: World) -> Iterator[Callable[..., Child]]:
 @pytest.fixture(scope="session")
 def predictor(start: Callable[..., Child]) -> str:
     return start(DRIFTLOOP_EVENT_TIME="1").wait_ready(120)
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[str]:
+    environ = {**os.environ, "DRIFTLOOP_ADMIN_TOKEN": "t", "DRIFTLOOP_SUPERVISED": "1"}
+    environ |= {"DRIFTLOOP_ENTITY": "query_id"}
+    command = [sys.executable, "-m", "driftloop.services.router"]
+    child = Child("router", command, environ, tmp_path / "router.log")
+    yield child.wait_ready(60)
+    child.stop()

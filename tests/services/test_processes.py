@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import os
 import signal
 import socket
@@ -11,14 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 import pyarrow as pa
 import pytest
+from backends import backend, switch
 from instances import ROW
 
 from driftloop.laptop.children import Child
@@ -30,54 +28,6 @@ pytestmark = pytest.mark.slow
 
 DRAIN_SECONDS = 15
 """What a predictor gives its last records (server.py)."""
-
-
-@contextmanager
-def backend(name: str, delay: float = 0.0) -> Iterator[tuple[str, list[dict]]]:
-    """A real small HTTP server that answers with its name and keeps what it was sent."""
-    bodies: list[dict] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            time.sleep(delay)
-            bodies.append({"headers": dict(self.headers), "body": self.rfile.read(length)})
-            content = json.dumps({"name": name}).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", bodies
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def router(tmp_path: Path) -> Iterator[str]:
-    environ = {**os.environ, "DRIFTLOOP_ADMIN_TOKEN": "t", "DRIFTLOOP_SUPERVISED": "1"}
-    command = [sys.executable, "-m", "driftloop.services.router"]
-    child = Child("router", command, environ, tmp_path / "router.log")
-    yield child.wait_ready(60)
-    child.stop()
-
-
-def switch(router: str, url: str, version: str, token: str = "t") -> httpx.Response:
-    return httpx.put(
-        f"{router}/driftloop/backend",
-        json={"url": url, "version": version},
-        headers={"authorization": f"Bearer {token}"},
-        timeout=30,
-    )
 
 
 def test_without_a_backend_the_router_says_so(router: str) -> None:

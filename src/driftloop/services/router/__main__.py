@@ -17,7 +17,8 @@ def main() -> int:
     try:
         port = int(environ.get("DRIFTLOOP_PORT", "0"))
         bound = listener.bind(environ.get("DRIFTLOOP_HOST", "127.0.0.1"), port)
-        app = create_app(environ["DRIFTLOOP_ADMIN_TOKEN"])
+        entity = environ.get("DRIFTLOOP_ENTITY", "")
+        app = create_app(environ["DRIFTLOOP_ADMIN_TOKEN"], entity)
     except (DriftloopError, KeyError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -1,4 +1,4 @@
-"""The router's app: forward, count what is in flight, and switch the backend without a loss."""
+"""The router's app: forward, count what is in flight, and change backends without a loss."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from driftloop.services.listener import MAX_BODY
+from driftloop.services.router import split
 
 HOP_BY_HOP = {
     "connection",
@@ -30,17 +32,23 @@ HOP_BY_HOP = {
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Backend:
     """Where requests go; ``idle`` is set while none is in flight."""
 
     url: str
     version: str
     in_flight: int = 0
+    unanswered: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.idle.set()
+
+    def told(self) -> dict[str, Any]:
+        """Return what the router's status says of it."""
+        own = {"in_flight": self.in_flight, "unanswered": self.unanswered}
+        return {"version": self.version} | own
 
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
@@ -56,11 +64,16 @@ class Backend:
 
 
 class Router:
-    """Forwards to one backend; ``token`` is what a switch must bear."""
+    """Forwards to one backend, or to two by the entity asked for.
 
-    def __init__(self, token: str, client: httpx.AsyncClient) -> None:
-        self._token, self._client = token, client
+    ``token``: what a switch must bear; ``entity``: the column that names whom a request is about.
+    """
+
+    def __init__(self, token: str, client: httpx.AsyncClient, entity: str = "") -> None:
+        self._token, self._client, self._entity = token, client, entity
         self.backend: Backend | None = None
+        self.canary: Backend | None = None
+        self.share = 0.0
         self.failed = 0
 
     async def forward(self, request: Request) -> Response:
@@ -71,13 +84,26 @@ class Router:
             if len(body) > MAX_BODY:
                 return _error(413, f"The body must be at most {MAX_BODY} bytes.")
         # From here to busy() nothing is awaited, so a switch sees this request in flight.
-        backend = self.backend
+        backend = self._chosen(request, body)
         if backend is None:
             return _error(503, "No model is in service yet.")
         async with backend.busy():
-            return await self._ask(backend, request, body)
+            answer = await self._ask(backend, request, body)
+        failed = answer is None or answer.status_code >= 500
+        if failed and backend is not self.backend and self.backend:
+            # A candidate that fails costs nobody an answer.
+            async with self.backend.busy():
+                answer = await self._ask(self.backend, request, body)
+        return answer or self._unanswered()
 
-    async def _ask(self, backend: Backend, request: Request, body: bytes) -> Response:
+    def _chosen(self, request: Request, body: bytes) -> Backend | None:
+        if self.canary is None:
+            return self.backend
+        entity = request.headers.get(split.HEADER) or split.entity_of(body, self._entity)
+        return self.canary if split.place(entity) < self.share else self.backend
+
+    async def _ask(self, backend: Backend, request: Request, body: bytes) -> Response | None:
+        """Return the backend's answer, or None without one."""
         headers = {k: v for k, v in request.headers.items() if k not in HOP_BY_HOP}
         url = f"{backend.url}{request.url.path}"
         query = request.url.query.encode()
@@ -85,40 +111,65 @@ class Router:
             answer = await self._client.request(
                 request.method, httpx.URL(url, query=query), headers=headers, content=body
             )
-        except httpx.HTTPError as error:
-            self.failed += 1
-            return _error(502, f"The model server did not answer: {type(error).__name__}.")
+        except httpx.HTTPError:
+            backend.unanswered += 1
+            return None
         kept = {k: v for k, v in answer.headers.items() if k not in HOP_BY_HOP}
         return Response(answer.content, answer.status_code, kept)
 
+    def _unanswered(self) -> Response:
+        self.failed += 1
+        return _error(502, "The model server did not answer.")
+
     async def switch(self, request: Request) -> Response:
-        """Send all new requests to another backend; answer when the old one is idle."""
+        """Send new requests elsewhere; answer when what is left out is idle.
+
+        The body names the backend (url, version) and maybe a canary (url, version, share).
+        """
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return _error(401, "A switch needs the router's token.")
         try:
             wanted = await request.json()
-            new = Backend(str(wanted["url"]), str(wanted["version"]))
+            stable, canary, share = self._wanted(wanted)
         except (ValueError, KeyError, TypeError):
             return _error(400, "The body must be a JSON object with url and version.")
-        old, self.backend = self.backend, new
-        drained = old.in_flight if old else 0
-        if old:
-            await old.idle.wait()
+        left = [one for one in (self.backend, self.canary) if one and one not in (stable, canary)]
+        self.backend, self.canary, self.share = stable, canary, share
+        drained = sum(one.in_flight for one in left)
+        for one in left:
+            await one.idle.wait()
         return JSONResponse({"drained": drained})
+
+    def _wanted(self, wanted: Any) -> tuple[Backend, Backend | None, float]:
+        """Return the backends that a switch names: those of now where they are the same."""
+        stable = self._known(wanted)
+        told = wanted.get("canary")
+        if not told:
+            return stable, None, 0.0
+        share = float(told["share"])
+        if not 0 < share < 1:
+            raise ValueError("a share between 0 and 1")
+        return stable, self._known(told), share
+
+    def _known(self, told: Any) -> Backend:
+        url, version = str(told["url"]), str(told["version"])
+        same = (
+            b for b in (self.backend, self.canary) if b and (b.url, b.version) == (url, version)
+        )
+        return next(same, None) or Backend(url, version)
 
     async def status(self, _: Request) -> Response:
         """Say where requests go."""
-        backend = self.backend
-        version = backend.version if backend else None
-        in_flight = backend.in_flight if backend else 0
-        return JSONResponse({"version": version, "in_flight": in_flight, "failed": self.failed})
+        told = self.backend.told() if self.backend else {"version": None, "in_flight": 0}
+        canary = self.canary.told() | {"share": self.share} if self.canary else None
+        return JSONResponse(told | {"failed": self.failed, "canary": canary})
 
 
-def create_app(token: str) -> Starlette:
-    """Return the router's app."""
+def create_app(token: str, entity: str = "") -> Starlette:
+    """Return the router's app; ``entity``: the column by which two bundles share the traffic."""
     client = httpx.AsyncClient(timeout=TIMEOUT)
-    router = Router(token, client)
+    router = Router(token, client, entity)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
