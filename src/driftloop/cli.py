@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftloop import cluster_commands, keys_command, parity_command, usecase
+from driftloop import cluster_commands, keys_command, order_commands, parity_command, usecase
 from driftloop.usecase import Span
 from driftloop_contracts.errors import DriftloopError, InvalidInput, RunFailed
 
@@ -99,6 +99,9 @@ app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)
 app.command()(cluster_commands.policy)
 app.command()(keys_command.keys)
+app.command()(order_commands.rollback)
+app.command()(order_commands.approve)
+app.command()(order_commands.resume)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from driftloop.spec.base import Spec
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
+from driftloop.spec.orders import Orders
+from driftloop.spec.rollout import Rollout
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
@@ -166,12 +168,6 @@ class Retrain(Spec):
     breaker: int = Field(gt=0)
 
 
-class Rollout(Spec):
-    """How traffic moves to a promoted bundle."""
-
-    mode: Literal["direct"] = "direct"
-
-
 class Business(Spec):
     """How often the business review reads the KPI."""
 
@@ -194,6 +190,7 @@ class LoopSpec(Spec):
     image: str = ""
     paused: bool = False
     pin: str = ""
+    orders: Orders = Field(default_factory=Orders)
 
     @property
     def label_source(self) -> LabelSource:

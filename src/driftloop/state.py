@@ -7,6 +7,8 @@ from typing import Literal
 
 from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Pools
+from driftloop.rollout.passed import Passed
+from driftloop.rollout.progress import Progress
 from driftloop.value import Value
 
 Kind = Literal["initial", "drift", "staleness", "growth", "manual"]
@@ -26,6 +28,14 @@ class Cause(Value):
     evidence: tuple[str, ...] = ()
 
 
+class Obeyed(Value):
+    """The newest orders of a person that were obeyed, as spec.orders has them."""
+
+    rollback: str = ""
+    approve: str = ""
+    resume: str = ""
+
+
 class Interval(Value):
     """A stretch of event time [start, end)."""
 
@@ -42,7 +52,9 @@ class State(Value):
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
     a row that promoted nothing; ``told``: deferrals already reported; ``pools``: windows of several
     replicas that are not complete; ``matured``: the champion's mature records, not yet enough to
-    be judged.
+    be judged; ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
+    back and do not come again; ``held``: what a person may approve; ``before``: champions of the
+    past, the newest last; ``obeyed``: orders that are done.
     """
 
     champion: str = ""
@@ -60,3 +72,8 @@ class State(Value):
     told: tuple[str, ...] = ()
     pools: Pools = Pools()
     matured: Matured | None = None
+    rollout: Progress | None = None
+    blocked: tuple[str, ...] = ()
+    held: Passed | None = None
+    before: tuple[str, ...] = ()
+    obeyed: Obeyed = Obeyed()

@@ -50,18 +50,23 @@ def adwords() -> Path:
     return path
 
 
-def driftloop(*arguments: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
+def driftloop(
+    *arguments: str, timeout: float = 500, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "driftloop.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    told = os.environ | (environ or {})
+    return subprocess.run(
+        command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=timeout
+    )
 
 
 @pytest.fixture(scope="session")
 def turn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
     """Run ``driftloop run ads_ctr`` with these options into a folder of its own."""
 
-    def run(*options: str) -> Finished:
+    def run(*options: str, environ: dict[str, str] | None = None) -> Finished:
         out = tmp_path_factory.mktemp("run") / "out"
-        done = driftloop("run", "ads_ctr", "--out", str(out), *options)
+        done = driftloop("run", "ads_ctr", "--out", str(out), *options, environ=environ)
         return Finished(done.returncode, done.stdout, done.stderr, out)
 
     return run

@@ -27,6 +27,12 @@ RETRAINING_ENDED = "io.driftloop.retraining.ended.v1"
 RETRAINING_DEFERRED = "io.driftloop.retraining.deferred.v1"
 """Controller out: a cause did not open a Retraining, with the reason."""
 
+ROLLOUT_SHIFTED = "io.driftloop.rollout.shifted.v1"
+"""Controller out: a bundle that passed the gate has a share of the traffic."""
+
+ROLLOUT_WITHDRAWN = "io.driftloop.rollout.withdrawn.v1"
+"""Controller out: a bundle gave its share of the traffic back, and why."""
+
 ROLLOUT_PROMOTED = "io.driftloop.rollout.promoted.v1"
 """Controller out: all traffic is on a new bundle."""
 
@@ -40,5 +46,7 @@ ALL = (
     RETRAINING_OPENED,
     RETRAINING_ENDED,
     RETRAINING_DEFERRED,
+    ROLLOUT_SHIFTED,
+    ROLLOUT_WITHDRAWN,
     ROLLOUT_PROMOTED,
 )

@@ -61,10 +61,12 @@ class Objects:
         path = _path(kind, namespace, content["metadata"]["name"])
         return self._call("PUT", f"{path}/status", content)
 
-    def apply(self, kind: str, namespace: str, content: Object) -> Object:
-        """Make the fields in ``content`` so (server-side apply); other fields stay."""
+    def apply(
+        self, kind: str, namespace: str, content: Object, manager: str = FIELD_MANAGER
+    ) -> Object:
+        """Make the fields in ``content`` so (server-side apply); those of other managers stay."""
         path = _path(kind, namespace, content["metadata"]["name"])
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        query = [("fieldManager", manager), ("force", "true")]
         return self._call("PATCH", path, content, query, "application/apply-patch+yaml")
 
     def delete(self, kind: str, namespace: str, name: str) -> None:

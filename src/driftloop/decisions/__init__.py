@@ -10,6 +10,8 @@ Rules
 - One retraining at a time; ``cooldown`` and ``dailyBudget`` bound them; after ``breaker`` in a
   row without a promotion nothing opens until a person steps in.
 - Outcomes that no longer follow the champion's predictions are drift as well.
+- What passed the gate takes over in steps (``rollout.mode: canary``), back at once on a breach.
+- What a person orders (``spec.orders``) is done once.
 - At a promotion, causes whose evidence ends before the new bundle's data end are superseded.
 """
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from driftloop.decisions import cause, evidence, retraining
+from driftloop.decisions import cause, evidence, orders, retraining, rollout
 from driftloop.decisions.action import (
     Action,
     Alert,
@@ -25,12 +27,15 @@ from driftloop.decisions.action import (
     Defer,
     OpenRetraining,
     Promote,
+    Shift,
+    Withdraw,
 )
 from driftloop.decisions.event import (
     CellScored,
     CohortMatured,
     Event,
     RetrainingEnded,
+    RolloutObserved,
     Started,
     Ticked,
     WindowJudged,
@@ -49,9 +54,12 @@ __all__ = [
     "OpenRetraining",
     "Promote",
     "RetrainingEnded",
+    "RolloutObserved",
+    "Shift",
     "Started",
     "Ticked",
     "WindowJudged",
+    "Withdraw",
     "decide",
 ]
 
@@ -67,8 +75,12 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
     elif isinstance(event, CohortMatured):
         decision = evidence.followed(state, event.part, spec)
     elif isinstance(event, RetrainingEnded):
-        decision = retraining.ended(state, event, spec)
+        decision = retraining.ended(state, event, spec, now)
+    elif isinstance(event, RolloutObserved):
+        decision = rollout.looked(state, event, spec, now)
     else:
-        decision = evidence.pooled(state, spec, now).then(lambda s: cause.aged(s, spec, now))
+        decision = orders.obeyed(state, spec).then(lambda s: evidence.pooled(s, spec, now))
+        decision = decision.then(lambda s: cause.aged(s, spec, now))
         decision = decision.then(lambda s: cause.grown(s, spec, now))
+        decision = decision.then(lambda s: rollout.passed_time(s, spec, now))
     return decision.then(lambda s: retraining.advance(s, spec, now))

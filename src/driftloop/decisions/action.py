@@ -29,8 +29,26 @@ class Promote:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """Give the bundle ``version`` this share of the traffic and ``stable`` the rest."""
+
+    version: str
+    stable: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """Give all traffic to ``stable``, and let ``version`` go; ``why``: a sentence."""
+
+    version: str
+    stable: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Alert:
-    """Tell a person; ``kind`` is data_fault, drift, staleness or breaker."""
+    """Tell a person; ``kind`` is data_fault, drift, staleness, breaker or rollout."""
 
     kind: str
     text: str
@@ -45,7 +63,7 @@ class Defer:
     reason: str
 
 
-Action = OpenRetraining | Promote | Alert | Defer
+Action = OpenRetraining | Promote | Shift | Withdraw | Alert | Defer
 
 
 @dataclass(frozen=True)

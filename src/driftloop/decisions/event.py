@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from driftloop.drift import wording
 from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Cell, Judgement
+from driftloop.rollout.arm import Arm
 from driftloop_contracts.drift.finding import JOINT_NAME, PREDICTION_NAME
 
 
@@ -48,12 +50,16 @@ class WindowJudged:
 
 @dataclass(frozen=True)
 class RetrainingEnded:
-    """A pipeline run ended: ``verdict`` promote, hold, reject or failed."""
+    """A pipeline run ended: ``verdict`` promote, hold, reject or failed.
+
+    ``predicted``: the candidate's mean prediction over the champion's (None: not known).
+    """
 
     number: int
     verdict: str
     version: str = ""
     data_end: datetime | None = None
+    predicted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,4 +76,15 @@ class CohortMatured:
     part: Matured
 
 
-Event = Started | Ticked | WindowJudged | CellScored | CohortMatured | RetrainingEnded
+@dataclass(frozen=True)
+class RolloutObserved:
+    """The counters of each process, since its start, of a bundle on its way and the stable one."""
+
+    version: str
+    candidate: Mapping[str, Arm]
+    stable: Mapping[str, Arm]
+
+
+Event = (
+    Started | Ticked | WindowJudged | CellScored | CohortMatured | RetrainingEnded | RolloutObserved
+)

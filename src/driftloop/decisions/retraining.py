@@ -4,45 +4,37 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from driftloop.decisions.action import Action, Alert, Decision, Defer, OpenRetraining, Promote
+from driftloop.decisions import promotion, rollout
+from driftloop.decisions.action import Decision, Defer, OpenRetraining
 from driftloop.decisions.event import RetrainingEnded
 from driftloop.loop import LoopSpec
 from driftloop.quantities import show_duration
+from driftloop.rollout.passed import Passed
 from driftloop.state import Cause, State
 
 DAY = timedelta(days=1)
 
 
-def ended(state: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
-    """Promote, or count a retraining that promoted nothing."""
+def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -> Decision:
+    """Roll out what passed the gate, or count a retraining that promoted nothing."""
     if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None})
     if event.verdict == "promote":
-        return _promoted(idle, state, event, spec)
-    count = state.unpromoted + 1
-    reason = f"The gate said {event.verdict}; {state.champion or 'no model'} stays in service."
-    alerts: tuple[Action, ...] = ()
-    if count == spec.retrain.breaker:
-        alerts = (Alert("breaker", f"{count} retrainings in a row promoted nothing."),)
-    return Decision(idle.model_copy(update={"unpromoted": count}), alerts, (reason,))
+        return rollout.begun(idle, _passed(state, event, spec), spec, now)
+    stays = f"{state.champion or 'no model'} stays in service"
+    return promotion.unpromoted(idle, spec, f"The gate said {event.verdict}; {stays}.")
 
 
-def _promoted(idle: State, before: State, event: RetrainingEnded, spec: LoopSpec) -> Decision:
-    covered = [c for c in idle.waiting if event.data_end and c.until <= event.data_end]
-    update = {
-        "champion": event.version,
-        "data_end": event.data_end,
-        "onset": before.running_onset,
-        "fresh": _fresh(before.running_onset, before.started[-1], spec),
-        "waiting": tuple(cause for cause in idle.waiting if cause not in covered),
-        "matured": None,
-        "unpromoted": 0,
-    }
-    reasons = [f"{event.version} passed the gate."]
-    reasons += [f"Superseded: {cause.evidence[0]}" for cause in covered]
-    action = Promote(event.version, event.number)
-    return Decision(idle.model_copy(update=update), (action,), tuple(reasons))
+def _passed(before: State, event: RetrainingEnded, spec: LoopSpec) -> Passed:
+    return Passed(
+        version=event.version,
+        retraining=event.number,
+        data_end=event.data_end,
+        onset=before.running_onset,
+        fresh=_fresh(before.running_onset, before.started[-1], spec),
+        predicted=1.0 if event.predicted is None else event.predicted,
+    )
 
 
 def advance(state: State, spec: LoopSpec, now: datetime) -> Decision:
@@ -65,6 +57,8 @@ def _obstacle(state: State, spec: LoopSpec, now: datetime) -> str:
     policy = spec.retrain
     if spec.paused:
         return "The loop is paused."
+    if state.rollout:
+        return f"{state.rollout.version} is on its way into service."
     if state.unpromoted >= policy.breaker:
         return f"{state.unpromoted} retrainings in a row promoted nothing; a person must decide."
     if state.champion and state.started and now - state.started[-1] < policy.cooldown:

@@ -67,18 +67,24 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says, with the reasons a person reads; ``lacking``: rows it would take more."""
+    """What the gate says, with the reasons a person reads; ``lacking``: rows it would take more.
+
+    ``difference``: of the losses, relative; ``predicted``: the candidate's mean prediction over the
+    champion's, on the same rows.
+    """
 
     verdict: str
     reasons: tuple[str, ...]
     lacking: int = 0
     difference: Interval | None = None
+    predicted: float | None = None
     slices: tuple[Found, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers, as they are stored beside the reasons."""
         return {
             "difference": list(self.difference) if self.difference else None,
+            "predicted": self.predicted,
             "slices": [asdict(one) for one in self.slices],
             "lacking": self.lacking,
         }
@@ -106,7 +112,14 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
     ]
     whole = ruling.together(rulings)
     interval = primary.difference(drawn, gate)
-    return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, tuple(found))
+    predicted = _predicted(drawn)
+    return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, predicted, tuple(found))
+
+
+def _predicted(drawn: Resampled) -> float | None:
+    if "candidate_predicted" not in drawn.names:
+        return None
+    return drawn.relative("candidate_predicted", "champion_predicted").value + 1
 
 
 def _parts(evidence: Evidence, gate: Gate, rng: np.random.Generator) -> list[Slice]:

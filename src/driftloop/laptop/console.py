@@ -80,6 +80,8 @@ LINES: dict[str, Line] = {
     types.RETRAINING_OPENED: _opened,
     types.RETRAINING_ENDED: _ended,
     types.RETRAINING_DEFERRED: lambda data: f"deferred|{data['cause']['kind']}: {data['reason']}",
+    types.ROLLOUT_SHIFTED: lambda data: f"rollout|{data['version']} takes {data['share']:.0%}",
+    types.ROLLOUT_WITHDRAWN: lambda data: f"rollback|{data['why']}",
     types.ROLLOUT_PROMOTED: lambda data: f"promotion|{data['version']} takes all traffic",
 }
 

@@ -30,6 +30,7 @@ from driftloop.labels import outcomes
 from driftloop.laptop.serving import Serving
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.services.controller.controller import Controller
+from driftloop.services.router import split
 from driftloop.traffic import Traffic
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle, event_types, times
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 DAY = pd.Timedelta(days=1)
 MAX_BATCH = 1000
 """Most rows in one request to the predictor."""
+CALLS = 20
+"""Calls that ask for a batch while two bundles serve: entities are split as finely as that."""
 BATCHES_PER_DAY = 4
 """Requests within a day are grouped by time into at most this many calls (more when large)."""
 
@@ -171,10 +174,23 @@ class Replay:
         group = (rows["event_time"] - day) // (DAY / BATCHES_PER_DAY)
         for _, part in rows.groupby(group, sort=True):
             for first in range(0, len(part), MAX_BATCH):
-                batch = part.iloc[first : first + MAX_BATCH]
-                self._ask(batch, span.start + int(batch.index[0] - rows.index[0]))
+                for entity, batch in self._calls(part.iloc[first : first + MAX_BATCH]):
+                    self._ask(batch, span.start + (batch.index - rows.index[0]), entity)
+            self.controller.look(_instant(part["event_time"].iloc[-1]))
 
-    def _ask(self, batch: pd.DataFrame, position: int) -> None:
+    def _calls(self, batch: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+        """Return the calls that ask for a batch: one, or while two bundles serve several.
+
+        A caller asks for one entity at a time; entities that lie close together go by one name.
+        """
+        if not self.serving.candidate:
+            return [("", batch)]
+        entities = batch[self.usecase.loop.spec.gate.entity].astype(str)
+        places = entities.map(split.place)
+        groups = batch.groupby((places * CALLS).astype(int), sort=True)
+        return [(str(entities[part.index[0]]), part) for _, part in groups]
+
+    def _ask(self, batch: pd.DataFrame, positions: Any, entity: str) -> None:
         spec = self.usecase.loop.spec.features
         columns = [*spec.entities, *spec.names(origin="request"), "weight"]
         instances = batch[columns].astype(object).where(batch[columns].notna(), None)
@@ -184,31 +200,33 @@ class Replay:
             headers={
                 "x-request-id": f"{self.usecase.loop.name}/{batch['row_id'].iloc[0]}",
                 "driftloop-event-time": times.to_text(_instant(batch["event_time"].iloc[0])),
+                split.HEADER: entity,
             },
         )
         if answer.status_code != 200:
             raise RunFailed(f"The predictor answered {answer.status_code}: {answer.text[:300]}")
-        content, span = answer.json(), slice(position, position + len(batch))
-        self.served.probability[span] = content["predictions"]
-        self.served.version[span] = content["bundle_version"]
-        self.served.prediction_id[span] = content["prediction_ids"]
+        content = answer.json()
+        self.served.probability[positions] = content["predictions"]
+        self.served.version[positions] = content["bundle_version"]
+        self.served.prediction_id[positions] = content["prediction_ids"]
         self.served.calls += 1
 
     def _close_windows(self, now: pd.Timestamp) -> list[CloudEvent]:
-        """Tell the sidecar that the day is over and return what it found, in order."""
-        assert self.serving.pair is not None
+        """Tell each sidecar that the day is over and return what they found, in order."""
         self.serving.flush()
         data = {"event_time": times.to_text(_instant(now))}
         source = f"/driftloop/{self.usecase.loop.name}/replay"
         identity = f"watermark/{data['event_time']}"
         mark = CloudEvent(identity, source, event_types.WATERMARK, _instant(now), data)
         headers, body = mark.to_http()
-        answer = self._client.post(self.serving.pair.sidecar.url, content=body, headers=headers)
-        if answer.status_code != 200:
-            raise RunFailed(f"The sidecar answered {answer.status_code}: {answer.text[:300]}")
-        # The answer follows the delivery to the sink, so the inbox already holds the events.
+        events: list[CloudEvent] = []
+        for pair in self.serving.pairs:
+            answer = self._client.post(pair.sidecar.url, content=body, headers=headers)
+            if answer.status_code != 200:
+                raise RunFailed(f"The sidecar answered {answer.status_code}: {answer.text[:300]}")
+            # The answer follows the delivery to the sink, so the inbox already holds the events.
+            events += [self.inbox.get(timeout=30) for _ in answer.json()["events"]]
         # Those that only report come before the one that is decided on.
-        events = [self.inbox.get(timeout=30) for _ in answer.json()["events"]]
         return sorted(events, key=lambda e: (e.time, e.type == event_types.WINDOW_SCORED))
 
     def _score_cohort(self, now: pd.Timestamp) -> None:

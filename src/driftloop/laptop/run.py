@@ -28,6 +28,7 @@ from driftloop.laptop.replay import Replay
 from driftloop.laptop.run_folder import RunFolder
 from driftloop.laptop.serving import Serving
 from driftloop.parity_check import Checked
+from driftloop.rollout.arm import Arm
 from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
 from driftloop.training.order import Order
@@ -87,8 +88,21 @@ class LaptopActuators:
         return self.pipeline.train(order, self.store)
 
     def promote(self, version: str) -> None:
-        """Switch to the new pair; the old one is drained and ended."""
+        """Switch to the bundle's pair; the others are drained and ended."""
         self.serving.switch(version)
+
+    def shift(self, version: str, stable: str, share: float) -> None:
+        """Serve the bundle beside the one in service."""
+        self.serving.share(version, share)
+
+    def withdraw(self, version: str, stable: str) -> None:
+        """Switch back to the pair that was there before."""
+        self.serving.switch(stable)
+
+    def answered(self, version: str) -> dict[str, Arm]:
+        """Return what the bundle's predictor counted."""
+        told = self.serving.answered(version)
+        return {name: Arm.model_validate(arm) for name, arm in told.items()}
 
 
 def run(request: Request, console: Console) -> dict[str, Any]:
@@ -157,7 +171,8 @@ def _assembled(
         python = root / "sidecar" / ".venv" / "bin" / "python"
         if not python.exists():
             raise RunFailed(f"The sidecar's environment {python} is missing: run 'make install'.")
-        serving = Serving(environ, python, folder.path, url, request.port)
+        entity = usecase.loop.spec.gate.entity
+        serving = Serving(environ, python, folder.path, url, request.port, entity)
         stack.callback(serving.close)
         serving.stand_by()
         ledger = SqliteLedger(folder / LEDGER)

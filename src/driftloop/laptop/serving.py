@@ -1,5 +1,7 @@
 """Serving: the pair in service, the router before it, and the change from one pair to the next.
 
+During a rollout a second pair, the candidate's, has a share of the traffic.
+
 A pair is one predictor and one drift sidecar for one bundle. The next pair's processes start
 while the pipeline still trains: they import their libraries and wait for their bundle's name,
 so that a promotion need not wait for them.
@@ -11,8 +13,10 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -51,8 +55,15 @@ class Serving:
     """Router, current pair and the pair that stands by."""
 
     def __init__(
-        self, environ: dict[str, str], sidecar_python: Path, folder: Path, sink: str, port: int
+        self,
+        environ: dict[str, str],
+        sidecar_python: Path,
+        folder: Path,
+        sink: str,
+        port: int,
+        entity: str = "",
     ) -> None:
+        self._entity = entity
         self._environ, self._sidecar_python = environ, sidecar_python
         self._folder, self._sink = folder, sink
         self._token = secrets.token_urlsafe(24)
@@ -61,6 +72,7 @@ class Serving:
         self._draining: list[threading.Thread] = []
         self._standby: Pair | None = None
         self.pair: Pair | None = None
+        self.candidate: Pair | None = None
         self.router = self._start_router(port)
         self.url = ""
 
@@ -76,33 +88,74 @@ class Serving:
             self._standby = Pair(self._predictor(number), self._sidecar(number))
 
     def switch(self, version: str) -> None:
-        """Serve ``version`` by a new pair, move all traffic, then drain and end the old pair."""
-        if self.pair and self.pair.version == version:
+        """Serve ``version`` by its own pair, move all traffic, then drain and end the others."""
+        if self.pair and self.pair.version == version and not self.candidate:
             return
+        old, candidate = self.pair, self.candidate
+        if not old or old.version != version:
+            self.pair = self._pair(version)
+        self.candidate = None
+        self._route(0.0)
+        self._drain(pair for pair in (old, candidate) if pair and pair is not self.pair)
+
+    def share(self, version: str, share: float) -> None:
+        """Serve ``version`` beside the pair in service, with this share of the traffic."""
+        left = self.candidate if self.candidate and self.candidate.version != version else None
+        self.candidate = self._pair(version)
+        self._route(share)
+        self._drain([left] if left else [])
+
+    def answered(self, version: str) -> dict[str, dict[str, Any]]:
+        """Return what the process that serves ``version`` answered since its start."""
+        found = {}
+        for pair in self.pairs:
+            if pair.version == version:
+                status = self._http.get(f"{pair.predictor.url}/driftloop/status").json()
+                found[status["pod_uid"]] = status["answered"]
+        return found
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Return the pairs that have traffic, the one in service first."""
+        return [pair for pair in (self.pair, self.candidate) if pair]
+
+    def _pair(self, version: str) -> Pair:
+        """Return the pair that serves ``version``, started where there is none."""
+        for pair in self.pairs:
+            if pair.version == version:
+                return pair
         self.stand_by()
         new, self._standby = self._standby, None
         assert new is not None
-        old, self.pair = self.pair, new
         new.serve(version)
-        backend = {"url": new.predictor.url, "version": version}
-        answer = self._http.put(
-            f"{self.url}/driftloop/backend",
-            json=backend,
-            headers={"authorization": f"Bearer {self._token}"},
-        )
-        answer.raise_for_status()
-        if old:
-            # Nothing is in flight on it any more; its last records must not hold up the loop.
-            self._draining.append(threading.Thread(target=old.stop))
+        return new
+
+    def _route(self, share: float) -> None:
+        """Tell the router who answers; it returns when nothing is in flight on those left out."""
+        assert self.pair is not None
+        told: dict[str, Any] = _backend(self.pair)
+        if self.candidate:
+            told["canary"] = _backend(self.candidate) | {"share": share}
+        bearer = {"authorization": f"Bearer {self._token}"}
+        self._http.put(
+            f"{self.url}/driftloop/backend", json=told, headers=bearer
+        ).raise_for_status()
+
+    def _drain(self, pairs: Iterable[Pair]) -> None:
+        # Nothing is in flight on them any more; their last records must not hold up the loop.
+        for pair in pairs:
+            self._draining.append(threading.Thread(target=pair.stop))
             self._draining[-1].start()
 
     def flush(self) -> int:
-        """Wait until the predictor has handed every record over; return how many it served."""
-        assert self.pair is not None
+        """Wait until each predictor has handed its records over; return how many they served."""
+        return sum(self._flush(pair) for pair in self.pairs)
+
+    def _flush(self, pair: Pair) -> int:
         deadline = time.monotonic() + FLUSH_SECONDS
-        self._http.post(f"{self.pair.predictor.url}/driftloop/flush").raise_for_status()
+        self._http.post(f"{pair.predictor.url}/driftloop/flush").raise_for_status()
         while True:
-            status = self._http.get(f"{self.pair.predictor.url}/driftloop/status").json()
+            status = self._http.get(f"{pair.predictor.url}/driftloop/status").json()
             done = status["sent_rows"] + status["dropped_rows"] + status["failed_rows"]
             if done == status["rows"]:
                 return int(done)
@@ -112,7 +165,8 @@ class Serving:
 
     def close(self) -> None:
         """End every process."""
-        ends = [pair.stop for pair in (self.pair, self._standby) if pair] + [self.router.stop]
+        standing = [self._standby] if self._standby else []
+        ends = [pair.stop for pair in [*self.pairs, *standing]] + [self.router.stop]
         self._draining += [threading.Thread(target=end) for end in ends]
         for thread in self._draining[-len(ends) :]:
             thread.start()
@@ -124,6 +178,7 @@ class Serving:
         environ = self._environ | {
             "DRIFTLOOP_ADMIN_TOKEN": self._token,
             "DRIFTLOOP_PORT": str(port),
+            "DRIFTLOOP_ENTITY": self._entity,
         }
         return self._start("router", [sys.executable, "-m", "driftloop.services.router"], environ)
 
@@ -150,3 +205,7 @@ class Serving:
 
     def _start(self, name: str, command: list[str], environ: dict[str, str]) -> Child:
         return Child(name, command, environ, self._folder / "logs" / f"{name}.log")
+
+
+def _backend(pair: Pair) -> dict[str, Any]:
+    return {"url": pair.predictor.url, "version": pair.version}

@@ -27,7 +27,7 @@ def counts(events: Events) -> dict[str, Any]:
         "drift_events": sum(bool(e["data"]["shifts"]) for e in drift),
         "fault_events": sum(bool(e["data"]["faults"]) for e in drift),
         "promotions": [{**e["data"], "event_time": e["time"]} for e in promoted],
-        "rollbacks": 0,
+        "rollbacks": sum(e["type"] == types.ROLLOUT_WITHDRAWN for e in events),
     }
 
 

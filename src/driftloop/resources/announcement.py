@@ -17,6 +17,8 @@ REASONS = {
     event_types.RETRAINING_OPENED: "RetrainingOpened",
     event_types.RETRAINING_ENDED: "RetrainingEnded",
     event_types.RETRAINING_DEFERRED: "RetrainingDeferred",
+    event_types.ROLLOUT_SHIFTED: "RolloutShifted",
+    event_types.ROLLOUT_WITHDRAWN: "RolledBack",
     event_types.ROLLOUT_PROMOTED: "Promoted",
 }
 """The types that are announced; the others are recorded, not shown."""
@@ -70,6 +72,10 @@ def _message(data: dict[str, Any]) -> str:
         return f"{name} for {kinds}: {evidence}"
     if "verdict" in data:
         return f"{name}: {data['verdict']}. {' '.join(data['reasons'])}"
+    if "why" in data:
+        return str(data["why"])
+    if "share" in data:
+        return f"{data['version']} takes {data['share']:.0%} of the traffic."
     if "version" in data:
         return f"{data['version']} of {name} takes all traffic."
     return str(data.get("text") or data.get("reason") or "")

@@ -13,12 +13,16 @@ from driftloop_contracts.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict (promote, hold, reject, failed), on which version, and why."""
+    """The verdict (promote, hold, reject, failed), on which version, and why.
+
+    ``predicted``: its mean prediction over the champion's, on the same rows (None: not known).
+    """
 
     verdict: str
     version: str
     data_end: datetime | None
     reasons: tuple[str, ...]
+    predicted: float | None = None
 
 
 def key(loop_name: str, retraining: str) -> str:
@@ -35,6 +39,9 @@ def read(content: bytes) -> Outcome:
     try:
         record: dict[str, Any] = json.loads(content)
         data_end = times.from_text(record["data_end"])
-        return Outcome(record["verdict"], record["version"], data_end, tuple(record["reasons"]))
+        told = record.get("predicted")
+        predicted = None if told is None else float(told)
+        reasons = tuple(record["reasons"])
+        return Outcome(record["verdict"], record["version"], data_end, reasons, predicted)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInput("verdict.json", "the object store", "a verdict", str(error)) from error

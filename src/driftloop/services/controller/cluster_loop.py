@@ -19,6 +19,7 @@ from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
 from driftloop.loop import LearningLoop
 from driftloop.resources import retraining as retrainings
 from driftloop.resources import serving
+from driftloop.rollout.arm import Arm
 from driftloop.services.controller.cluster import Cluster
 from driftloop.services.controller.controller import Controller
 from driftloop.services.controller.pipeline_run import PipelineRun
@@ -80,6 +81,18 @@ class ClusterLoop:
         """Apply what serves the champion; the ledger already says who that is."""
         self.serve()
 
+    def shift(self, version: str, stable: str, share: float) -> None:
+        """Raise InvalidInput: a cluster moves all traffic at once as yet."""
+        raise _no_split(self.loop.name)
+
+    def withdraw(self, version: str, stable: str) -> None:
+        """Apply what serves the champion; the ledger already says who that is."""
+        self.serve()
+
+    def answered(self, version: str) -> dict[str, Arm]:
+        """Raise InvalidInput: a cluster moves all traffic at once as yet."""
+        raise _no_split(self.loop.name)
+
     def drive(self, retraining: Object, now: datetime) -> None:
         """Bring one Retraining further: start its run, look at it, take how it ended."""
         if self.loop.spec.paused:
@@ -119,7 +132,16 @@ def parsed(resource: Object) -> LearningLoop:
     """Return the LearningLoop of an API object; raise InvalidInput for one that breaks a rule."""
     metadata = {key: resource["metadata"][key] for key in ("name", "namespace")}
     content = {key: resource[key] for key in ("apiVersion", "kind", "spec")}
-    return loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
+    found = loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
+    if found.spec.rollout.mode != "direct":
+        raise _no_split(found.name)
+    return found
+
+
+def _no_split(name: str) -> InvalidInput:
+    return InvalidInput(
+        "spec.rollout.mode", f"LearningLoop {name}", "direct in a cluster, as yet", "canary"
+    )
 
 
 def take(cluster: Cluster, received: Object, now: datetime) -> None:

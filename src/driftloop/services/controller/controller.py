@@ -14,6 +14,7 @@ from driftloop import decisions
 from driftloop.decisions import OpenRetraining, RetrainingEnded
 from driftloop.ledger import Conflict, Entry, Ledger
 from driftloop.loop import LearningLoop
+from driftloop.rollout.arm import Arm
 from driftloop.services.controller import translation
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
@@ -36,6 +37,15 @@ class Actuators(Protocol):
 
     def promote(self, version: str) -> None:
         """Move all traffic to the bundle; return when the old pair is drained."""
+
+    def shift(self, version: str, stable: str, share: float) -> None:
+        """Serve ``version`` beside ``stable``, with this share of the traffic."""
+
+    def withdraw(self, version: str, stable: str) -> None:
+        """Move all traffic to ``stable`` and end what serves ``version``."""
+
+    def answered(self, version: str) -> dict[str, Arm]:
+        """Return what each process that serves ``version`` answered since its start."""
 
 
 class Controller:
@@ -82,6 +92,15 @@ class Controller:
             return
         raise Conflict(f"{self.loop.name} changed {ATTEMPTS} times during one decision")
 
+    def look(self, now: datetime) -> None:
+        """Compare a bundle on its way into service with the one that is there, if there is one."""
+        state, _ = self.ledger.state(self.loop.name)
+        if state.rollout is None or self.ledger.owed(self.loop.name):
+            return
+        version, stable = state.rollout.version, state.rollout.stable
+        sides = self.actuators.answered(version), self.actuators.answered(stable)
+        self.decide(decisions.RolloutObserved(version, *sides), now)
+
     def settle(self, now: datetime) -> None:
         """Do every action that is owed, in order, those that come up on the way included.
 
@@ -119,14 +138,27 @@ class Controller:
             "reasons": list(outcome.reasons),
         }
         self._tell(event_types.RETRAINING_ENDED, name, ended, now)
-        data_end = outcome.data_end
-        self.decide(RetrainingEnded(number, outcome.verdict, outcome.version, data_end), now)
+        told = outcome.verdict, outcome.version, outcome.data_end, outcome.predicted
+        self.decide(RetrainingEnded(number, *told), now)
 
-    def _promote(self, content: dict[str, Any], _: datetime, now: datetime) -> None:
+    def _promote(self, content: dict[str, Any], decided: datetime, now: datetime) -> None:
         self.actuators.promote(content["version"])
         name = f"{self.loop.name}-{content['number']}"
         promoted = {"version": content["version"], "retraining": name}
-        self._tell(event_types.ROLLOUT_PROMOTED, content["version"], promoted, now)
+        # A version that a person went back to is promoted for the second time.
+        key = f"{content['version']}/{times.to_text(decided)}"
+        self._tell(event_types.ROLLOUT_PROMOTED, key, promoted, now)
+
+    def _shift(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
+        version, share = content["version"], content["share"]
+        self.actuators.shift(version, content["stable"], share)
+        key = f"{version}/{share:g}/{times.to_text(decided)}"
+        self._tell(event_types.ROLLOUT_SHIFTED, key, content, decided)
+
+    def _withdraw(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
+        self.actuators.withdraw(content["version"], content["stable"])
+        key = f"{content['version']}/{times.to_text(decided)}"
+        self._tell(event_types.ROLLOUT_WITHDRAWN, key, content, decided)
 
     def _alert(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
         if content["kind"] == "data_fault":

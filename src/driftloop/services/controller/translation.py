@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from driftloop import decisions
-from driftloop.decisions import Action, Alert, OpenRetraining, Promote
+from driftloop.decisions import Action, Alert, OpenRetraining, Promote, Shift, Withdraw
 from driftloop.drift import matured, wording
 from driftloop.drift.pool import Cell, Joint
 from driftloop_contracts import event_types, times
@@ -84,6 +84,12 @@ def content(action: Action) -> tuple[str, Content]:
         return "open", _opened(action)
     if isinstance(action, Promote):
         return "promote", {"version": action.version, "number": action.retraining}
+    if isinstance(action, Shift):
+        parts = {"version": action.version, "stable": action.stable, "share": action.share}
+        return "shift", parts
+    if isinstance(action, Withdraw):
+        parts = {"version": action.version, "stable": action.stable, "why": action.why}
+        return "withdraw", parts
     if isinstance(action, Alert):
         features = list(action.features)
         return "alert", {"kind": action.kind, "text": action.text, "features": features}

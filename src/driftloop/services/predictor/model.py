@@ -15,6 +15,7 @@ from kserve.errors import InvalidInput as BadRequest
 
 from driftloop.adapters.feast_repository import FeatureRepository, Served
 from driftloop.services.predictor import metrics, payload
+from driftloop.services.predictor.counters import Counters
 from driftloop.services.predictor.record import Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.training import fit
@@ -48,12 +49,24 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         self.usecase, self.version, self.estimator = usecase, version, estimator
         self.repository, self.recorder = repository, recorder
         self.pod_uid, self.now, self.replay = pod_uid, now, replay
+        self.counters = Counters()
         self.ready = True
 
     async def predict(
         self, body: Any, headers: dict[str, str] | None = None, _: Any = None
     ) -> dict[str, Any] | InferResponse:
         """Answer a V1 body or a V2 request; what is wrong with it is a 400 with a sentence."""
+        try:
+            return await self._predict(body, headers)
+        except BadRequest:
+            raise
+        except Exception:
+            self.counters.failed()
+            raise
+
+    async def _predict(
+        self, body: Any, headers: dict[str, str] | None
+    ) -> dict[str, Any] | InferResponse:
         began, headers = time.perf_counter(), headers or {}
         v2 = isinstance(body, InferRequest)
         try:
@@ -70,6 +83,7 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         ids = [inference.prediction_id(request_id, index) for index in range(len(rows))]
         elapsed = (time.perf_counter() - began) * 1000
         self._record(event_time, elapsed, ids, served, predictions)
+        self.counters.answered(elapsed, predictions)
         if v2:
             return self._v2(request_id, ids, predictions, served.absent)
         answer = {"predictions": predictions, "prediction_ids": ids}

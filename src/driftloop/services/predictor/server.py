@@ -87,6 +87,7 @@ def create_app(model: BundleModel) -> Any:
             "bundle": model.version,
             "pod_uid": model.pod_uid,
             **model.recorder.status(),
+            "answered": model.counters.arm().model_dump(mode="json"),
         }
 
     @app.post("/driftloop/flush", status_code=202)  # type: ignore[untyped-decorator]

@@ -1,0 +1,123 @@
+"""Rollout: what follows from the gate's yes, from each look at both bundles, and from a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from driftloop.decisions import promotion
+from driftloop.decisions.action import Alert, Decision, Promote, Shift, Withdraw
+from driftloop.decisions.event import RolloutObserved
+from driftloop.loop import LoopSpec
+from driftloop.rollout import progress
+from driftloop.rollout.passed import Passed
+from driftloop.rollout.progress import Next, Progress
+from driftloop.state import State
+
+PREVIOUS = "previous"
+"""Stands for the champion before, or for the stable bundle while another is on its way."""
+
+
+def begun(state: State, passed: Passed, spec: LoopSpec, now: datetime) -> Decision:
+    """Give a bundle that passed the gate its first share of traffic, or all of it at once."""
+    if passed.version in state.blocked:
+        reason = f"{passed.version} was sent back before and does not come again."
+        return promotion.unpromoted(state, spec, reason)
+    said = f"{passed.version} passed the gate."
+    if spec.rollout.mode == "direct" or not state.champion:
+        return promotion.promoted(state, passed, said)
+    started = Progress(passed=passed, stable=state.champion, since=now)
+    action, reason = _share(started, spec)
+    update = {"rollout": started, "held": None}
+    return Decision(state.model_copy(update=update), (action,), (said, reason))
+
+
+def looked(state: State, event: RolloutObserved, spec: LoopSpec, now: datetime) -> Decision:
+    """Take one look at both bundles, and do what follows."""
+    known = state.rollout
+    if known is None or event.version != known.version:
+        return Decision(state)
+    seen = known.after(event.candidate, event.stable, spec.rollout)
+    return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
+
+
+def passed_time(state: State, spec: LoopSpec, now: datetime) -> Decision:
+    """Let patience end even where nobody looks any more."""
+    known = state.rollout
+    return Decision(state) if known is None else _followed(state, known, spec, now)
+
+
+def rolled_back(state: State, version: str) -> Decision:
+    """Put an earlier bundle into service as a person wants; what is left does not come again."""
+    if state.rollout:
+        seen, over = state.rollout, state.model_copy(update={"rollout": None})
+        if version in (PREVIOUS, seen.stable):
+            said = f"A person sent {seen.version} back to {seen.stable}."
+            action = Withdraw(seen.version, seen.stable, said)
+            return Decision(promotion.blocked(over, seen.version), (action,), (said,))
+        state = promotion.blocked(over, seen.version)
+    last = state.before[-1] if state.before else ""
+    target = last if version == PREVIOUS else version
+    if target not in state.before:
+        known = ", ".join(state.before) or "none"
+        reason = f"There is no champion {version} to go back to; those of the past: {known}."
+        return Decision(state, reasons=(reason,))
+    left = promotion.blocked(state, state.champion)
+    update = {
+        "champion": target,
+        "matured": None,
+        # What is left is known still, as the last that ``previous`` would come to.
+        "before": (state.champion, *(one for one in left.before if one != target)),
+        "blocked": tuple(one for one in left.blocked if one != target),
+    }
+    said = f"A person put {target} back into service, in place of {state.champion}."
+    number = int(target.partition("-")[0]) if target[:4].isdigit() else 0
+    return Decision(left.model_copy(update=update), (Promote(target, number),), (said,))
+
+
+def approved(state: State, version: str) -> Decision:
+    """Promote what was held, as a person wants."""
+    if state.held is None or version != state.held.version:
+        return Decision(state, reasons=(f"{version} is not held.",))
+    return promotion.promoted(state, state.held, f"A person approved {version}.")
+
+
+def resumed(state: State, _: str) -> Decision:
+    """Close the breaker."""
+    if not state.unpromoted:
+        return Decision(state)
+    update = {"unpromoted": 0, "told": ()}
+    return Decision(state.model_copy(update=update), reasons=("A person closed the breaker.",))
+
+
+def _followed(state: State, seen: Progress, spec: LoopSpec, now: datetime) -> Decision:
+    maximize = spec.objective.kpi.direction == "maximize"
+    follows = progress.judge(seen, spec.rollout, now, maximize=maximize)
+    if follows.move == "wait":
+        return Decision(state)
+    if follows.move == "advance":
+        further = seen.advanced(now)
+        action, reason = _share(further, spec)
+        moved = state.model_copy(update={"rollout": further})
+        return Decision(moved, (action,), (*follows.reasons, reason))
+    over = state.model_copy(update={"rollout": None})
+    if follows.move == "promote":
+        return promotion.promoted(over, seen.passed, " ".join(follows.reasons))
+    return _withdrawn(over, seen, follows, spec)
+
+
+def _withdrawn(state: State, seen: Progress, follows: Next, spec: LoopSpec) -> Decision:
+    """Send all traffic back; what breached does not come again, what was held may be approved."""
+    said = f"{seen.version} gives way to {seen.stable}: {' '.join(follows.reasons)}"
+    if follows.move == "withdraw":
+        state = promotion.blocked(state, seen.version)
+    else:
+        state = state.model_copy(update={"held": seen.passed})
+        said += " A person may approve it."
+    actions = (Withdraw(seen.version, seen.stable, said), Alert("rollout", said))
+    return Decision(state, actions).then(lambda s: promotion.unpromoted(s, spec, said))
+
+
+def _share(seen: Progress, spec: LoopSpec) -> tuple[Shift, str]:
+    share = spec.rollout.steps[seen.step]
+    said = f"{seen.version} takes {share:.0%} of the traffic."
+    return Shift(seen.version, seen.stable, share), said

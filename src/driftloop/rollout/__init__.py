@@ -1,0 +1,1 @@
+"""Rollout: traffic moves to a new bundle in steps, and back at once if it turns out otherwise."""

@@ -1,0 +1,52 @@
+"""Rollout: how traffic moves to a bundle that passed the gate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from driftloop.quantities import Duration, Share
+from driftloop.spec.base import Spec
+
+
+class Guardrails(Spec):
+    """What sends a candidate back; each holds at every look, however often one looks.
+
+    ``failures``: times the stable bundle's rate of failed requests that the candidate's may be;
+    ``latency``: relative increase of the geometric mean; ``prediction``: relative change of the
+    mean prediction, either way; ``outcome``: relative loss of the mean outcome, once outcomes are
+    mature; ``alpha``: chance that a candidate which keeps them all is sent back nevertheless.
+    """
+
+    failures: float = Field(default=2.0, ge=1)
+    latency: Share = Field(default="25%", validate_default=True)
+    prediction: Share = Field(default="50%", validate_default=True)
+    outcome: Share = Field(default="10%", validate_default=True)
+    alpha: Share = Field(default="1%", validate_default=True)
+
+
+class Rollout(Spec):
+    """How traffic moves to a promoted bundle.
+
+    ``mode``: ``direct`` at once, ``canary`` by ``steps`` of the traffic; ``hold``: least time at
+    each step; ``requests``: fewest of the candidate's at each step; ``patience``: longest time at
+    a step, after which a person is asked.
+    """
+
+    mode: Literal["canary", "direct"] = "direct"
+    steps: tuple[Share, ...] = Field(default=("5%", "25%", "50%"), validate_default=True)
+    hold: Duration = Field(default="30m", validate_default=True)
+    requests: int = Field(default=100, gt=0)
+    patience: Duration = Field(default="6h", validate_default=True)
+    guardrails: Guardrails = Field(default_factory=Guardrails)
+
+    @model_validator(mode="after")
+    def _grows(self) -> Rollout:
+        growing = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))
+        if not self.steps or not growing or not self.steps[0] > 0 or not self.steps[-1] < 1:
+            raise ValueError("growing steps above 0% and below 100%")
+        if not timedelta(0) < self.hold <= self.patience:
+            raise ValueError("a hold above 0s and at most the patience")
+        return self

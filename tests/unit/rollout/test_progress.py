@@ -1,0 +1,129 @@
+"""Progress: what follows from a look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from driftloop.rollout import progress
+from driftloop.rollout.arm import Arm, Seen
+from driftloop.rollout.contrast import Moments
+from driftloop.rollout.passed import Passed
+from driftloop.rollout.progress import Progress
+from driftloop.spec.rollout import Rollout
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PASSED = Passed(version="0002-b", retraining=2, data_end=None)
+POLICY = Rollout.model_validate({"mode": "canary", "steps": ["5%", "25%", "50%"]})
+
+
+def arm(
+    rng: np.random.Generator, requests: int, *, failing: float = 0.0, slower: float = 0.0,
+    higher: float = 0.0,
+) -> Arm:  # fmt: skip
+    """Return what one process did since its start."""
+    latency, prediction = rng.normal(1 + slower, 0.3, requests), rng.beta(2, 18, requests) + higher
+    return Arm(
+        requests=requests,
+        failed=int(rng.binomial(requests, failing)),
+        latency=of(latency),
+        prediction=of(prediction),
+    )
+
+
+def of(values: np.ndarray) -> Moments:
+    return Moments(n=len(values), total=float(values.sum()), square=float((values**2).sum()))
+
+
+def turned(
+    minutes: int = 300,
+    requests: int = 400,
+    seed: int = 0,
+    policy: Rollout = POLICY,
+    passed: Passed = PASSED,
+    **harm: float,
+) -> tuple[str, int, int, tuple[str, ...]]:
+    """Return how a rollout with a look a minute ends: the move, its minute, its step, why."""
+    rng = np.random.default_rng(seed)
+    now, own, other = START, Arm(), Arm()
+    known = Progress(passed=passed, stable="0001-a", since=START)
+    for minute in range(1, minutes):
+        now = START + timedelta(minutes=minute)
+        share = policy.steps[known.step]
+        n = int(rng.binomial(requests, share))
+        own += arm(rng, n, **harm)
+        other += arm(rng, requests - n)
+        known = known.after({"pod-1": own}, {"pod-2": other}, policy)
+        found = progress.judge(known, policy, now)
+        if found.move == "advance":
+            known = known.advanced(now)
+        elif found.move != "wait":
+            return found.move, minute, known.step, found.reasons
+    return "wait", minutes, known.step, ()
+
+
+def test_a_sound_candidate_is_promoted_step_by_step() -> None:
+    assert turned()[:3] == ("promote", 90, 2)
+
+
+@pytest.mark.parametrize(
+    ("harm", "word"),
+    [({"failing": 0.5}, "fails"), ({"slower": 1.0}, "Latency"), ({"higher": 0.3}, "prediction")],
+)
+def test_a_bad_one_is_sent_back_during_the_first_step(harm: dict[str, float], word: str) -> None:
+    move, minute, step, reasons = turned(**harm)
+    assert (move, step) == ("withdraw", 0)
+    assert minute < 30
+    assert word in " ".join(reasons)
+
+
+def test_sound_candidates_are_hardly_ever_sent_back() -> None:
+    moves = [turned(seed=seed)[0] for seed in range(60)]
+    assert moves.count("promote") >= 58
+
+
+def test_too_little_traffic_is_held_at_the_end_of_patience() -> None:
+    move, minute, step, reasons = turned(minutes=400, requests=2)
+    assert (move, minute, step) == ("hold", 360, 0)
+    assert "requests came at 5%" in reasons[0]
+
+
+def test_each_request_counts_once_whatever_restarts() -> None:
+    rng = np.random.default_rng(0)
+    first, second = arm(rng, 50), arm(rng, 70)
+    seen = Seen().after({"a": first})
+    assert seen.news({"a": first}) == Arm()
+    assert seen.news({"a": first + second}).requests == 70
+    assert seen.news({"a": arm(rng, 10)}).requests == 10, "it began anew"
+    assert seen.news({"b": second}).requests == 70
+
+
+def test_progress_survives_being_stored() -> None:
+    rng = np.random.default_rng(0)
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    known = known.after({"a": arm(rng, 50)}, {"b": arm(rng, 500)}, POLICY)
+    assert Progress.model_validate_json(known.model_dump_json()) == known
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"steps": []},
+        {"steps": ["25%", "5%"]},
+        {"steps": ["0%", "5%"]},
+        {"steps": ["50%", "100%"]},
+        {"hold": "7h"},
+        {"hold": "0s"},
+    ],
+)
+def test_nonsense_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"growing steps|a hold above"):
+        Rollout.model_validate({"mode": "canary"} | bad)
+
+
+@pytest.mark.parametrize(("predicted", "move"), [(4.0, "promote"), (1.0, "withdraw")])
+def test_predictions_are_held_against_what_the_gate_saw(predicted: float, move: str) -> None:
+    expected = PASSED.model_copy(update={"predicted": predicted})
+    assert turned(higher=0.3, passed=expected)[0] == move

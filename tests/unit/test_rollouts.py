@@ -1,0 +1,176 @@
+"""Rollouts as decisions: steps, promotion, rollback, approval, and what a person orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from driftloop import decisions
+from driftloop.decisions import (
+    Alert,
+    Decision,
+    OpenRetraining,
+    Promote,
+    RetrainingEnded,
+    RolloutObserved,
+    Shift,
+    Started,
+    Ticked,
+    Withdraw,
+)
+from driftloop.loop import LearningLoop, LoopSpec
+from driftloop.rollout.arm import Arm
+from driftloop.rollout.contrast import Moments
+from driftloop.spec.orders import Orders
+from driftloop.spec.rollout import Rollout
+from driftloop.state import Cause, State
+
+START = datetime(2026, 1, 10, tzinfo=UTC)
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def spec(ads: LearningLoop) -> LoopSpec:
+    policy = {"mode": "canary", "steps": ["5%", "50%"], "hold": "30m", "patience": "2h"}
+    return ads.spec.model_copy(update={"rollout": Rollout.model_validate(policy)})
+
+
+@pytest.fixture
+def rolling(spec: LoopSpec) -> State:
+    """A loop whose second bundle has just passed the gate."""
+    state = State(champion="0001-a", number=2, running=2, started=(START,), before=("0000-z",))
+    return ended(state, spec).state
+
+
+def ended(state: State, spec: LoopSpec, version: str = "0002-b") -> Decision:
+    event = RetrainingEnded(state.running, "promote", version, START)
+    return decisions.decide(state, event, spec, START)
+
+
+def arm(requests: int, failed: int = 0) -> Arm:
+    values = RNG.normal(1, 0.3, requests)
+    sums = Moments(n=requests, total=float(values.sum()), square=float((values**2).sum()))
+    return Arm(requests=requests, failed=failed, latency=sums, prediction=sums)
+
+
+def look(
+    state: State,
+    spec: LoopSpec,
+    minutes: float,
+    candidate: Arm,
+    stable: Arm,
+    version: str = "0002-b",
+) -> Decision:
+    event = RolloutObserved(version, {"pod-2": candidate}, {"pod-1": stable})
+    return decisions.decide(state, event, spec, START + timedelta(minutes=minutes))
+
+
+def ordered(state: State, spec: LoopSpec, now: datetime = START, **orders: str) -> Decision:
+    told = spec.model_copy(update={"orders": Orders(**orders)})
+    return decisions.decide(state, Ticked(), told, now)
+
+
+def of(decision: Decision, kind: type) -> list[Any]:
+    return [action for action in decision.actions if isinstance(action, kind)]
+
+
+def test_a_bundle_that_passed_the_gate_gets_its_first_share(spec: LoopSpec) -> None:
+    state = State(champion="0001-a", number=2, running=2, started=(START,))
+    decision = ended(state, spec)
+    assert of(decision, Shift) == [Shift("0002-b", "0001-a", 0.05)]
+    assert (decision.state.champion, decision.state.running) == ("0001-a", 0)
+    assert of(decision, Promote) == []
+
+
+def test_the_first_bundle_of_a_loop_takes_all_traffic(spec: LoopSpec) -> None:
+    state = decisions.decide(State(), Started(), spec, START).state
+    assert of(ended(state, spec, "0001-a"), Promote) == [Promote("0001-a", 1)]
+
+
+def test_step_by_step_into_service(rolling: State, spec: LoopSpec) -> None:
+    own, other = arm(200), arm(4000)
+    assert look(rolling, spec, 10, own, other).actions == ()
+    further = look(rolling, spec, 31, own, other)
+    assert of(further, Shift) == [Shift("0002-b", "0001-a", 0.5)]
+    done = look(further.state, spec, 62, own + arm(500), other + arm(500))
+    assert of(done, Promote) == [Promote("0002-b", 2)]
+    assert (done.state.champion, done.state.rollout) == ("0002-b", None)
+    assert done.state.before == ("0000-z", "0001-a")
+
+
+def test_a_breach_sends_it_back_for_good(rolling: State, spec: LoopSpec) -> None:
+    back = look(rolling, spec, 1, arm(20, failed=15), arm(400))
+    assert [(w.version, w.stable) for w in of(back, Withdraw)] == [("0002-b", "0001-a")]
+    assert "fails more often" in of(back, Withdraw)[0].why
+    assert (back.state.champion, back.state.blocked) == ("0001-a", ("0002-b",))
+    assert back.state.unpromoted == 1
+    again = ended(back.state.model_copy(update={"running": 3}), spec)
+    assert of(again, Shift) + of(again, Promote) == []
+    assert "does not come again" in again.reasons[0]
+
+
+def test_what_is_held_goes_into_service_only_when_a_person_says_so(
+    rolling: State, spec: LoopSpec
+) -> None:
+    late = START + timedelta(hours=3)
+    held = decisions.decide(rolling, Ticked(), spec, late)
+    assert len(of(held, Withdraw)) == len(of(held, Alert)) == 1
+    assert held.state.blocked == ()
+    other = ordered(held.state, spec, late, approve="0009-x")
+    assert (other.actions, other.reasons) == ((), ("0009-x is not held.",))
+    approved = ordered(held.state, spec, late, approve="0002-b")
+    assert of(approved, Promote) == [Promote("0002-b", 2)]
+    assert approved.state.held is None
+
+
+def test_a_person_sends_a_bundle_back_on_its_way_or_later(rolling: State, spec: LoopSpec) -> None:
+    stopped = ordered(rolling, spec, rollback="previous")
+    assert [w.stable for w in of(stopped, Withdraw)] == ["0001-a"]
+    assert stopped.state.blocked == ("0002-b",)
+    back = ordered(stopped.state, spec, rollback="previous 2")
+    assert of(back, Promote) == [Promote("0000-z", 0)]
+    assert (back.state.champion, back.state.blocked) == ("0000-z", ("0002-b", "0001-a"))
+    chosen = ordered(back.state, spec, rollback="0001-a")
+    assert (chosen.state.champion, chosen.state.blocked) == ("0001-a", ("0002-b", "0000-z"))
+    none = ordered(State(champion="0001-a"), spec, rollback="previous")
+    assert (none.actions, none.state.champion) == ((), "0001-a")
+    slip = ordered(back.state, spec, rollback="0001-A")
+    assert (slip.actions, "those of the past: 0001-a" in slip.reasons[0]) == ((), True)
+
+
+def test_looks_at_another_bundle_or_after_the_end_change_nothing(
+    rolling: State, spec: LoopSpec
+) -> None:
+    bad = arm(20, failed=20)
+    assert look(rolling, spec, 1, bad, arm(400), version="0003-c").state == rolling
+    back = look(rolling, spec, 1, bad, arm(400)).state
+    assert look(back, spec, 2, bad, arm(400)).state == back
+
+
+def test_no_retraining_opens_meanwhile(rolling: State, spec: LoopSpec) -> None:
+    cause = Cause(kind="manual", until=START, ready_at=START, evidence=("Somebody asked.",))
+    asked = rolling.model_copy(update={"waiting": (cause,)})
+    decision = decisions.decide(asked, Ticked(), spec, START + timedelta(minutes=1))
+    assert of(decision, OpenRetraining) == []
+    assert "0002-b is on its way into service." in decision.reasons
+
+
+def test_the_breaker_counts_what_was_sent_back_and_a_person_closes_it(
+    rolling: State, spec: LoopSpec
+) -> None:
+    tired = rolling.model_copy(update={"unpromoted": spec.retrain.breaker - 1})
+    back = look(tired, spec, 1, arm(20, failed=15), arm(400))
+    assert [alert.kind for alert in of(back, Alert)] == ["rollout", "breaker"]
+    closed = ordered(back.state, spec, resume="2026-01-11")
+    assert (closed.state.unpromoted, closed.reasons) == (0, ("A person closed the breaker.",))
+
+
+def test_an_order_is_obeyed_once(rolling: State, spec: LoopSpec) -> None:
+    orders = {"rollback": "previous", "resume": "now"}
+    once = ordered(rolling, spec, **orders).state
+    again = ordered(once, spec, **orders)
+    assert (again.state, again.actions, again.reasons) == (once, (), ())
+    assert ordered(once, spec).state.obeyed != once.obeyed, "an order taken back may come again"
