@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 
 from driftloop_contracts import event_types as types
@@ -16,20 +23,23 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 POLICY = "{mode: canary, steps: [25%, 50%], hold: 5h, patience: 4d, requests: 5}"
+SPAN = ("--from", "2026-01-12", "--to", "2026-02-22", "--no-compare")
 
 
 @pytest.fixture(scope="module")
 def turned(turn: Callable, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Six weeks in which the season changes."""
-    folder = tmp_path_factory.mktemp("canary")
+    return turn(*SPAN, environ=canary(tmp_path_factory.mktemp("canary")))
+
+
+def canary(folder: Path) -> dict[str, str]:
+    """Return the environment of a run whose use case rolls out in steps."""
     shutil.copytree(ROOT / "usecases" / "ads_ctr", folder / "ads_ctr")
     loop = folder / "ads_ctr" / "loop.yaml"
     content = loop.read_text()
     assert "rollout: {mode: direct}" in content
     loop.write_text(content.replace("rollout: {mode: direct}", f"rollout: {POLICY}"))
-    environ = {"DRIFTLOOP_USECASES": str(folder), "DRIFTLOOP_HOME": str(ROOT)}
-    span = ("--from", "2026-01-12", "--to", "2026-02-22", "--no-compare")
-    return turn(*span, environ=environ)
+    return {"DRIFTLOOP_USECASES": str(folder), "DRIFTLOOP_HOME": str(ROOT)}
 
 
 def told(turned: Any, kind: str) -> list[dict]:
@@ -61,3 +71,40 @@ def test_what_is_logged_names_the_bundle_that_answered(turned: Any) -> None:
     assert turned.summary["inference_records"] == turned.summary["predictions"]
     parity = turned.summary["parity"]
     assert (parity["differing"], parity["values"] > 100_000) == (0, True)
+
+
+def test_a_candidate_that_is_killed_costs_no_answer_and_goes_back(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "driftloop.cli", "run", "ads_ctr", *SPAN, "--out", str(out)]
+    with subprocess.Popen(
+        command,
+        env=os.environ | canary(tmp_path / "usecases") | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if " rollout " in line:
+                (own,) = _predictors(out, "predictor-2")
+                os.kill(own, signal.SIGKILL)
+                break
+        rest = run.stdout.read()
+    assert run.returncode == 0, rest
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    (back,) = [e["data"] for e in events if e["type"] == types.ROLLOUT_WITHDRAWN]
+    assert "None of its processes answered" in back["why"]
+    found = pd.read_parquet(out / "predictions.parquet")
+    assert len(found) == 28_000
+    assert found["probability"].between(0, 1).all()
+    assert json.loads((out / "summary.json").read_text())["rollbacks"] == 1
+
+
+def _predictors(out: Path, name: str) -> list[int]:
+    """Return the processes of a run whose scratch folder has this name."""
+    wanted = f"{out}/scratch/{name}"
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("DRIFTLOOP_SCRATCH") == wanted:
+                found.append(process.pid)
+    return found

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,16 @@ class Serving:
         self._drain([left] if left else [])
 
     def answered(self, version: str) -> dict[str, dict[str, Any]]:
-        """Return what the process that serves ``version`` answered since its start."""
+        """Return what the process that serves ``version`` answered since its start.
+
+        One that does not tell is left out.
+        """
         found = {}
         for pair in self.pairs:
             if pair.version == version:
-                status = self._http.get(f"{pair.predictor.url}/driftloop/status").json()
-                found[status["pod_uid"]] = status["answered"]
+                with suppress(httpx.HTTPError, ValueError, KeyError):
+                    status = self._http.get(f"{pair.predictor.url}/driftloop/status").json()
+                    found[status["pod_uid"]] = status["answered"]
         return found
 
     @property
@@ -148,8 +153,16 @@ class Serving:
             self._draining[-1].start()
 
     def flush(self) -> int:
-        """Wait until each predictor has handed its records over; return how many they served."""
-        return sum(self._flush(pair) for pair in self.pairs)
+        """Wait until each predictor has handed its records over; return how many they served.
+
+        A candidate that does not answer has nothing to hand over any more.
+        """
+        assert self.pair is not None
+        served = self._flush(self.pair)
+        if self.candidate:
+            with suppress(httpx.HTTPError):
+                served += self._flush(self.candidate)
+        return served
 
     def _flush(self, pair: Pair) -> int:
         deadline = time.monotonic() + FLUSH_SECONDS

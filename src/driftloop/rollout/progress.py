@@ -1,6 +1,6 @@
 """Progress: a rollout between two looks, and what follows from a look.
 
-- A breached guardrail sends the candidate back at once.
+- A breached guardrail sends the candidate back at once, and so does silence.
 - All guardrails clear promote it at once: evidence this strong needs no further step.
 - A step ends after ``hold`` with enough requests, unless a guardrail looks bad without being sure.
 - At the end of ``patience`` the candidate is held: traffic goes back, and a person may approve it.
@@ -20,6 +20,8 @@ from driftloop.rollout.passed import Passed
 from driftloop.spec.rollout import Rollout as Policy
 from driftloop.value import Value
 
+SILENT = 3
+"""Looks in a row at which a candidate that says nothing is given up."""
 Move = Literal["wait", "advance", "promote", "withdraw", "hold"]
 
 
@@ -27,7 +29,8 @@ class Progress(Value):
     """A bundle on its way into service.
 
     ``step``: index of the share of traffic it has, since ``since``; ``requests``: those it
-    answered at this step; ``seen``: both bundles' counters at the last look, the candidate's first.
+    answered at this step; ``silent``: looks in a row at which none of its processes told anything;
+    ``seen``: both bundles' counters at the last look, the candidate's first.
     """
 
     passed: Passed
@@ -35,6 +38,7 @@ class Progress(Value):
     since: datetime
     step: int = 0
     requests: int = 0
+    silent: int = 0
     seen: tuple[Seen, Seen] = (Seen(), Seen())
     evidence: Evidence = Evidence()
 
@@ -53,6 +57,7 @@ class Progress(Value):
             update={
                 "seen": (before.after(candidate), usual.after(stable)),
                 "requests": self.requests + fresh.requests,
+                "silent": 0 if candidate else self.silent + 1,
                 "evidence": self.evidence.after(fresh, other, policy.guardrails),
             }
         )
@@ -76,6 +81,8 @@ def judge(progress: Progress, policy: Policy, now: datetime, *, maximize: bool =
         policy.guardrails, maximize=maximize, predicted=progress.passed.predicted
     )
     breached = tuple(one.sentence for one in found if one.standing == "breached")
+    if progress.silent >= SILENT:
+        breached += (f"None of its processes answered at {progress.silent} looks in a row.",)
     if breached:
         return Next("withdraw", breached)
     if all(one.standing == "clear" for one in found):

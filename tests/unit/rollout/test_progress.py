@@ -127,3 +127,14 @@ def test_nonsense_is_refused(bad: dict[str, object]) -> None:
 def test_predictions_are_held_against_what_the_gate_saw(predicted: float, move: str) -> None:
     expected = PASSED.model_copy(update={"predicted": predicted})
     assert turned(higher=0.3, passed=expected)[0] == move
+
+
+def test_a_candidate_that_falls_silent_is_given_up() -> None:
+    rng, other = np.random.default_rng(0), Arm()
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    moves = []
+    for own in ({}, {"pod-1": arm(rng, 20)}, {}, {}, {}):
+        other += arm(rng, 400)
+        known = known.after(own, {"pod-2": other}, POLICY)
+        moves.append(progress.judge(known, POLICY, START + timedelta(minutes=1)).move)
+    assert moves == ["wait", "wait", "wait", "wait", "withdraw"]
