@@ -192,6 +192,14 @@ class LoopSpec(Spec):
     pin: str = ""
     orders: Orders = Field(default_factory=Orders)
 
+    @model_validator(mode="after")
+    def _names_its_columns(self) -> LoopSpec:
+        known = {*self.features.entities, *self.features.names()}
+        for name in (self.gate.entity, *self.gate.slices.columns):
+            if name not in known:
+                raise ValueError(f"a gate.entity and gate.slices.columns among {sorted(known)}")
+        return self
+
     @property
     def label_source(self) -> LabelSource:
         """Return where the objective's label comes from."""

@@ -16,6 +16,8 @@ import pandas as pd
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
+FEWEST_ENTITIES = 20
+"""Entities below which their resamples say too little: a bound of five is no bound."""
 MOST_GROUPS = 2000
 """Groups that are drawn; entities beyond as many share one at random."""
 
@@ -37,6 +39,8 @@ class Estimate:
 
     def interval(self, confidence: float) -> Interval:
         """Return the number between its one-sided bounds."""
+        if not len(self.drawn):
+            return Interval(-np.inf, self.value, np.inf)
         low, high = np.quantile(self.drawn, [1 - confidence, confidence])
         return Interval(float(low), self.value, float(high))
 
@@ -67,8 +71,14 @@ class Resampled:
         return found
 
     def relative(self, first: str, second: str) -> Estimate:
-        """Return (first - second) / second, of two columns of losses."""
-        return _estimate(self.of(first) / np.maximum(self.of(second), 1e-300) - 1)
+        """Return (first - second) / second, of two columns of losses.
+
+        Resamples in which the second has no loss, because none of its entities came, are left out.
+        """
+        above, below = self.of(first), self.of(second)
+        held = below > 0
+        held[0] = True
+        return _estimate(above[held] / np.maximum(below[held], 1e-300) - 1)
 
     def less_balanced(self, first: str, second: str, observed: str) -> Estimate:
         """Return how much further from 1 first / observed is than second / observed, in logs."""
@@ -93,7 +103,7 @@ def resample(
 
 
 def _groups(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
-    codes, names = pd.factorize(entities)
+    codes, names = pd.factorize(entities, use_na_sentinel=False)
     if len(names) <= MOST_GROUPS:
         return codes
     return (rng.permutation(len(names)) % MOST_GROUPS)[codes]

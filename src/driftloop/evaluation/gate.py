@@ -37,7 +37,7 @@ from driftloop.evaluation import (
     slice_search,
     slices,
 )
-from driftloop.evaluation.difference import Interval, Resampled
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval, Resampled
 from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
 from driftloop.evaluation.scoring import MODELS
 from driftloop.evaluation.slices import Found, Slice
@@ -96,7 +96,9 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
     ``cause``: of the retraining, several joined by '+'.
     """
     scored, has_champion = evidence.scored, "champion_loss" in evidence.scored
-    parts = _parts(evidence, gate, rng) if has_champion else []
+    every = _parts(evidence, gate, rng) if has_champion else []
+    small = [one for one in every if _entities(scored, one, gate) < FEWEST_ENTITIES]
+    parts = [one for one in every if one not in small]
     columns = _columns(scored, parts)
     drawn = difference.resample(columns, scored[gate.entity], gate.resamples, rng)
     sound = _sound(evidence, drawn, gate, rng)
@@ -108,18 +110,33 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
         primary.judge(drawn, gate, gate.limit(cause), scored),
         *(slices.ruling_of(one, gate.slices.margin, len(scored)) for one in found),
         *secondary.judge(drawn, gate, len(scored)),
+        *(_untold(one, scored, gate) for one in small),
         *sound,
     ]
     whole = ruling.together(rulings)
     interval = primary.difference(drawn, gate)
-    predicted = _predicted(drawn)
+    predicted = _predicted(scored)
     return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, predicted, tuple(found))
 
 
-def _predicted(drawn: Resampled) -> float | None:
-    if "candidate_predicted" not in drawn.names:
+def _entities(scored: pd.DataFrame, part: Slice, gate: Gate) -> int:
+    return int(scored[gate.entity][part.inside].nunique())
+
+
+def _untold(part: Slice, scored: pd.DataFrame, gate: Gate) -> Ruling:
+    """Return that nothing is said of a slice: more rows of the same entities would not help."""
+    count = _entities(scored, part, gate)
+    return Ruling(PROMOTE, (f"{part.name} is not judged: it has {count} {gate.entity}s only.",))
+
+
+def _predicted(scored: pd.DataFrame) -> float | None:
+    """Return the ratio of mean predictions, each row once, as a rollout counts them."""
+    if "candidate_predicted" not in scored:
         return None
-    return drawn.relative("candidate_predicted", "champion_predicted").value + 1
+    candidate, champion = (
+        scored[f"{n}_predicted"] / scored["weight"] for n in ("candidate", "champion")
+    )
+    return float(candidate.mean() / champion.mean()) if champion.mean() > 0 else None
 
 
 def _parts(evidence: Evidence, gate: Gate, rng: np.random.Generator) -> list[Slice]:

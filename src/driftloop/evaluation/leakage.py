@@ -33,7 +33,7 @@ def explained(
     k, n = rows["positives"].to_numpy("float64"), rows["weight"].to_numpy("float64")
     if min(k.sum(), (n - k).sum()) < FEWEST:
         return {}
-    codes, names = pd.factorize(rows[entity])
+    codes, names = pd.factorize(rows[entity], use_na_sentinel=False)
     half = (rng.permutation(len(names)) % 2)[codes]
     return {column: _explained(_values(rows[column]), half, k, n) for column in columns}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from driftloop.evaluation import ruling
-from driftloop.evaluation.difference import Interval, Resampled
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval, Resampled
 from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
 from driftloop.spec.gate import Gate
 
@@ -29,9 +29,11 @@ def difference(drawn: Resampled, gate: Gate) -> Interval:
 def judge(drawn: Resampled, gate: Gate, limit: float, scored: pd.DataFrame) -> Ruling:
     """Return whether the candidate keeps ``limit``; if unsure, how many rows it takes."""
     interval = difference(drawn, gate)
-    verdict = ruling.of_interval(interval, limit)
-    says = f"{NOT_WORSE[verdict]} of {limit:.2%}" if limit else BETTER[verdict]
     rows, entities = len(scored), scored[gate.entity].nunique()
+    verdict = ruling.of_interval(interval, limit)
+    if entities < FEWEST_ENTITIES:  # resamples of so few say too little
+        verdict = HOLD
+    says = f"{NOT_WORSE[verdict]} of {limit:.2%}" if limit else BETTER[verdict]
     reason = (
         f"The candidate {says}: loss differs by {ruling.told(interval)} on {rows} rows of "
         f"{entities} {gate.entity}s."

@@ -50,12 +50,14 @@ def of_interval(difference: Interval, limit: float) -> str:
 def rows_lacking(rows: int, error: float, margin: float, confidence: float) -> int:
     """Return how many more rows tell candidates a margin apart from the limit; 0 for enough.
 
-    ``error``: standard error of the difference on ``rows``.
+    ``error``: standard error of the difference on ``rows``. Without a margin no number does: 0.
 
     >>> rows_lacking(1000, 0.01, 0.01, 0.95)
     6190
     """
     reach = float(special.ndtri(confidence) + special.ndtri(POWER))
+    if margin <= 0 or not math.isfinite(reach * error):
+        return 0
     return max(0, math.ceil(rows * ((reach * error / margin) ** 2 - 1)))
 
 

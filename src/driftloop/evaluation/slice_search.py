@@ -25,6 +25,7 @@ SUSPECT = 0.5
 """Of the margin, from which on a slice is suspected: half of those harmed by it look better."""
 MOST = 2
 """Found slices that are judged, the worst first: each one costs the others power."""
+LARGEST = 1e30
 LEVELS = 20
 """Values of a category that a condition may name, the most frequent ones."""
 
@@ -40,7 +41,7 @@ def found(
 
     ``scored``: ``columns``, ``entity``, ``candidate_loss`` and ``champion_loss`` of each row.
     """
-    codes, names = pd.factorize(scored[entity])
+    codes, names = pd.factorize(scored[entity], use_na_sentinel=False)
     looks = (rng.permutation(len(names)) % 2 == 0)[codes]
     if not columns or not 0 < looks.sum() < len(scored):
         return []
@@ -70,7 +71,8 @@ def _inputs(scored: pd.DataFrame, columns: Sequence[str]) -> tuple[Any, list[tup
         missing = values.isna().to_numpy()
         if pd.api.types.is_numeric_dtype(values):
             numbers = values.to_numpy("float64")
-            found.append(np.where(missing, 0.0, numbers))
+            # The tree has floats of 32 bits, and nobody cuts beyond them.
+            found.append(np.clip(np.where(missing, 0.0, numbers), -LARGEST, LARGEST))
             labels.append((f"{column} <= {{cut:.4g}}", f"{column} > {{cut:.4g}}"))
         else:
             texts = values.astype(str).to_numpy()

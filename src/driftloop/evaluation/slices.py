@@ -11,7 +11,7 @@ follows from the standard error s of n rows,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ QUARTERS = 4
 """Slices of a numeric column."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slice:
     """A part of the rows with a name that says which; ``is_found``: a search came up with it."""
 
@@ -61,8 +61,7 @@ class Found:
 
 def named(rows: pd.DataFrame, columns: Sequence[str], min_share: float) -> list[Slice]:
     """Return the slices of these columns that hold at least ``min_share`` of the rows."""
-    found = [one for column in columns for one in _of(rows[column], column)]
-    return [one for one in found if one.inside.mean() >= min_share]
+    return [one for column in columns for one in _of(rows[column], column, min_share)]
 
 
 def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -> list[Found]:
@@ -123,17 +122,22 @@ def holm(p_values: Sequence[float] | Any, level: float) -> list[bool]:
     return [number in fallen for number in range(len(p))]
 
 
-def _of(values: pd.Series[Any], column: str) -> list[Slice]:
-    missing = values.isna().to_numpy()
-    gaps = [Slice(f"{column} missing", missing)] if missing.any() else []
+def _of(values: pd.Series[Any], column: str, min_share: float) -> Iterator[Slice]:
+    """Yield a column's slices; masks of small ones are never made, for values may be many."""
+    missing, least = values.isna().to_numpy(), min_share * len(values)
+    if missing.any() and missing.sum() >= least:
+        yield Slice(f"{column} missing", missing)
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > QUARTERS:
         cuts = np.unique(values.quantile(np.arange(1, QUARTERS) / QUARTERS).to_numpy())
         places = np.searchsorted(cuts, values.to_numpy("float64"))
         bounds = ["", *(f"{cut:.4g}" for cut in cuts), ""]
-        return gaps + [
-            Slice(f"{column} in ({bounds[n]}, {bounds[n + 1]}]", (places == n) & ~missing)
-            for n in range(len(cuts) + 1)
-        ]
+        for n in range(len(cuts) + 1):
+            inside = (places == n) & ~missing
+            if inside.sum() >= least:
+                yield Slice(f"{column} in ({bounds[n]}, {bounds[n + 1]}]", inside)
+        return
     texts = values.astype(str).to_numpy()
-    kinds = sorted(set(texts[~missing].tolist()))
-    return gaps + [Slice(f"{column} = {kind}", (texts == kind) & ~missing) for kind in kinds]
+    kinds, counts = np.unique(texts[~missing], return_counts=True)
+    for kind, count in zip(kinds, counts, strict=True):
+        if count >= least:
+            yield Slice(f"{column} = {kind}", (texts == kind) & ~missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from driftloop.quantities import Share, Size
 from driftloop.spec.base import Spec
@@ -38,6 +38,12 @@ class Slices(Spec):
     search: bool = True
     margin: Share = Field(default="10%", validate_default=True)
     min_share: Share = Field(default="2%", validate_default=True)
+
+    @model_validator(mode="after")
+    def _has_a_margin(self) -> Slices:
+        if not self.margin > 0:
+            raise ValueError("a margin above 0%")
+        return self
 
 
 class Secondary(Spec):
@@ -80,6 +86,12 @@ class Gate(Spec):
     secondary: Secondary = Field(default_factory=Secondary)
     budgets: Budgets = Field(default_factory=Budgets)
     leakage: Share = Field(default="80%", validate_default=True)
+
+    @model_validator(mode="after")
+    def _has_bounds(self) -> Gate:
+        if not 0.5 <= self.confidence < 1:
+            raise ValueError("a confidence from 50% to below 100%")
+        return self
 
     def limit(self, cause: str) -> float:
         """Return the relative loss that a candidate may show; ``cause``: several joined by '+'.

@@ -148,6 +148,7 @@ def priced(rng: np.random.Generator, candidate: float, rows: int = 5000) -> pd.D
     frame = scored(rng, worse=-0.02, rows=rows)
     return frame.assign(
         positives=came,
+        weight=1.0,
         candidate_predicted=0.1 * candidate,
         champion_predicted=0.1,
         candidate_brier=(came - 0.1 * candidate) ** 2,
@@ -186,3 +187,55 @@ def test_the_brier_score_has_a_margin_of_its_own() -> None:
     assert judge(priced(rng, 1.0), rng, strict).verdict == gate.PROMOTE
     refused = judge(priced(rng, 3.0), rng, strict)
     assert (refused.verdict, "Brier" in refused.reasons[1]) == (gate.REJECT, True)
+
+
+def few(entities: int, rows: int = 20_000, worse: float = -0.05) -> pd.DataFrame:
+    """Rows of a slice with so few entities, beside many of others."""
+    rng = np.random.default_rng(8)
+    frame = scored(rng, worse=worse, rows=rows)
+    own = frame["segment"] == "s0"
+    return frame.assign(user=frame["user"].where(~own, -1 - np.arange(rows) % entities))
+
+
+@pytest.mark.parametrize(("entities", "is_judged"), [(1, False), (8, False), (40, True)])
+def test_a_slice_of_few_entities_holds_nobody_up_and_says_so(
+    entities: int, is_judged: bool
+) -> None:
+    judged = judge(few(entities), np.random.default_rng(8))
+    assert judged.verdict == gate.PROMOTE
+    assert ("not judged" in " ".join(judged.reasons)) != is_judged
+    assert len(judged.slices) == KINDS - (not is_judged)
+
+
+@pytest.mark.parametrize("worse", [-0.5, 0.5])
+def test_few_entities_tell_nothing_of_the_whole(worse: float) -> None:
+    rng = np.random.default_rng(9)
+    frame = scored(rng, worse=worse, rows=3000).assign(user=lambda f: f.index % 5)
+    assert judge(frame, rng, policy(slices={"columns": []})).verdict == gate.HOLD
+
+
+def test_without_a_margin_no_number_of_rows_is_named() -> None:
+    rng = np.random.default_rng(10)
+    exact = policy(margin="0%", slices={"columns": []})
+    judged = judge(scored(rng, rows=3000), rng, exact)
+    assert (judged.verdict, judged.lacking) == (gate.HOLD, 0)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"slices": {"margin": "0%"}}, {"confidence": "100%"}, {"confidence": "0%"}]
+)
+def test_what_could_never_be_told_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"a margin above|a confidence from"):
+        policy(**bad)
+
+
+def test_what_the_gate_saw_predicted_counts_each_row_once() -> None:
+    rng = np.random.default_rng(11)
+    heavy = np.where(np.arange(3000) < 100, 1000.0, 1.0)
+    frame = priced(rng, 1.0, rows=3000).assign(
+        weight=heavy,
+        candidate_predicted=0.1 * heavy * np.where(heavy > 1, 0.5, 1.0),
+        champion_predicted=0.1 * heavy,
+    )
+    found = judge(frame, rng, policy(slices={"columns": []})).predicted
+    assert found == pytest.approx(1 - 0.5 * 100 / 3000)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from driftloop.evaluation import gate, slice_search, slices
@@ -88,3 +89,11 @@ def test_a_suspicion_that_nothing_could_prove_holds_nobody_up() -> None:
     assert slices.ruling_of(near, 0.1, 1000).verdict == gate.HOLD
     named = replace(vague, is_found=False)
     assert slices.ruling_of(named, 0.1, 1000).verdict == gate.HOLD
+
+
+@pytest.mark.parametrize("odd", [1e39, np.inf, -np.inf])
+def test_a_value_beyond_all_measure_ends_no_search(odd: float) -> None:
+    rng = np.random.default_rng(1)
+    frame = rows_of(rng, 0.5)
+    frame.loc[0, "age"] = odd
+    assert slice_search.found(frame, COLUMNS, "user", 0.1, rng)
