@@ -55,7 +55,8 @@ def _order(name: str, namespace: str, order: str, text: str) -> None:
         "apiVersion": known["apiVersion"],
         "kind": known["kind"],
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"orders": {order: text}},
+        # All of them: what this manager leaves out it takes back.
+        "spec": {"orders": {**known["spec"].get("orders", {}), order: text}},
     }
     objects.apply("LearningLoop", namespace, content, MANAGER)
     sys.stdout.write(f"{name}: {order} {text} is ordered.\n")

@@ -46,7 +46,8 @@ class Interval(Value):
 class State(Value):
     """A loop between two decisions.
 
-    ``number``: of the newest Retraining; ``running``: the one that runs now (0: none); ``waiting``:
+    ``number``: of the newest Retraining; ``running``: the one that runs now (0: none), against
+    ``running_champion``; ``waiting``:
     causes that have not opened one; ``started``: when the latest ones began; ``onset``: of the
     change the champion was trained after, with ``fresh`` labelled time since it at that
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
@@ -62,6 +63,7 @@ class State(Value):
     number: int = 0
     running: int = 0
     running_onset: datetime | None = None
+    running_champion: str = ""
     waiting: tuple[Cause, ...] = ()
     started: tuple[datetime, ...] = ()
     onset: datetime | None = None

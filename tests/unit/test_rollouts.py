@@ -42,7 +42,8 @@ def spec(ads: LearningLoop) -> LoopSpec:
 def rolling(spec: LoopSpec) -> State:
     """A loop whose second bundle has just passed the gate."""
     state = State(champion="0001-a", number=2, running=2, started=(START,), before=("0000-z",))
-    return ended(state, spec).state
+    rolling = ended(state, spec).state
+    return look(rolling, spec, 0, Arm(), Arm()).state
 
 
 def ended(state: State, spec: LoopSpec, version: str = "0002-b") -> Decision:
@@ -174,3 +175,36 @@ def test_an_order_is_obeyed_once(rolling: State, spec: LoopSpec) -> None:
     again = ordered(once, spec, **orders)
     assert (again.state, again.actions, again.reasons) == (once, (), ())
     assert ordered(once, spec).state.obeyed != once.obeyed, "an order taken back may come again"
+
+
+def test_an_order_for_a_version_that_never_was_changes_nothing(
+    rolling: State, spec: LoopSpec
+) -> None:
+    slip = ordered(rolling, spec, rollback="0001-A now")
+    assert (slip.actions, slip.state.rollout, slip.state.blocked) == ((), rolling.rollout, ())
+
+
+def test_a_loop_without_a_model_can_be_resumed(spec: LoopSpec) -> None:
+    tired = State(unpromoted=spec.retrain.breaker)
+    assert of(decisions.decide(tired, Started(), spec, START), OpenRetraining) == []
+    told = spec.model_copy(update={"orders": Orders(resume="today")})
+    assert len(of(decisions.decide(tired, Started(), told, START), OpenRetraining)) == 1
+
+
+def test_what_was_judged_against_a_champion_that_left_is_not_promoted(spec: LoopSpec) -> None:
+    running = State(
+        champion="0005-e", before=("0004-d",), number=6, running=6, running_champion="0005-e",
+        started=(START,),
+    )  # fmt: skip
+    back = ordered(running, spec, rollback="previous").state
+    assert back.champion == "0004-d"
+    late = ended(back, spec, "0006-f")
+    assert of(late, Promote) + of(late, Shift) == []
+    assert (late.state.running, late.state.unpromoted) == (0, 1)
+    assert "no longer in service" in late.reasons[0]
+
+
+def test_time_alone_brings_no_bundle_further(rolling: State, spec: LoopSpec) -> None:
+    seen = look(rolling, spec, 1, arm(200), arm(4000)).state
+    later = decisions.decide(seen, Ticked(), spec, START + timedelta(minutes=45))
+    assert (later.actions, later.state) == ((), seen)

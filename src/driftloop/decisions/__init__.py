@@ -67,7 +67,7 @@ __all__ = [
 def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decision:
     """Return what follows from ``event`` for a loop in ``state``."""
     if isinstance(event, Started):
-        decision = cause.begun(state, now)
+        decision = orders.obeyed(state, spec).then(lambda s: cause.begun(s, now))
     elif isinstance(event, WindowJudged):
         decision = evidence.judged(state, event, spec)
     elif isinstance(event, CellScored):

@@ -20,6 +20,11 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None})
+    if event.verdict == "promote" and state.running_champion not in ("", state.champion):
+        reason = (
+            f"{event.version} was judged against {state.running_champion}, no longer in service."
+        )
+        return promotion.unpromoted(idle, spec, reason)
     if event.verdict == "promote":
         return rollout.begun(idle, _passed(state, event, spec), spec, now)
     stays = f"{state.champion or 'no model'} stays in service"
@@ -79,6 +84,7 @@ def _open(state: State, causes: tuple[Cause, ...], spec: LoopSpec, now: datetime
         "number": number,
         "running": number,
         "running_onset": onset,
+        "running_champion": state.champion,
         "fresh": fresh,
         "waiting": tuple(cause for cause in state.waiting if cause not in causes),
         "started": (*state.started, now)[-spec.retrain.daily_budget :],

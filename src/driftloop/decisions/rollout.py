@@ -41,30 +41,38 @@ def looked(state: State, event: RolloutObserved, spec: LoopSpec, now: datetime) 
 
 
 def passed_time(state: State, spec: LoopSpec, now: datetime) -> Decision:
-    """Let patience end even where nobody looks any more."""
+    """Let patience end even where nobody looks any more; only a look brings a bundle further."""
     known = state.rollout
-    return Decision(state) if known is None else _followed(state, known, spec, now)
+    if known is None or progress.judge(known, spec.rollout, now).move not in ("hold", "withdraw"):
+        return Decision(state)
+    return _followed(state, known, spec, now)
 
 
 def rolled_back(state: State, version: str) -> Decision:
     """Put an earlier bundle into service as a person wants; what is left does not come again."""
-    if state.rollout:
-        seen, over = state.rollout, state.model_copy(update={"rollout": None})
-        if version in (PREVIOUS, seen.stable):
-            said = f"A person sent {seen.version} back to {seen.stable}."
-            action = Withdraw(seen.version, seen.stable, said)
-            return Decision(promotion.blocked(over, seen.version), (action,), (said,))
-        state = promotion.blocked(over, seen.version)
+    on_its_way = state.rollout
+    if on_its_way and version in (PREVIOUS, on_its_way.stable):
+        said = f"A person sent {on_its_way.version} back to {on_its_way.stable}."
+        over = promotion.blocked(state, on_its_way.version).model_copy(update={"rollout": None})
+        return Decision(over, (Withdraw(on_its_way.version, on_its_way.stable, said),), (said,))
     last = state.before[-1] if state.before else ""
     target = last if version == PREVIOUS else version
     if target not in state.before:
         known = ", ".join(state.before) or "none"
         reason = f"There is no champion {version} to go back to; those of the past: {known}."
         return Decision(state, reasons=(reason,))
+    return _restored(state, target)
+
+
+def _restored(state: State, target: str) -> Decision:
+    """Make a champion of the past the champion again, whatever was on its way."""
     left = promotion.blocked(state, state.champion)
+    if state.rollout:
+        left = promotion.blocked(left, state.rollout.version)
     update = {
         "champion": target,
         "matured": None,
+        "rollout": None,
         # What is left is known still, as the last that ``previous`` would come to.
         "before": (state.champion, *(one for one in left.before if one != target)),
         "blocked": tuple(one for one in left.blocked if one != target),
@@ -90,8 +98,7 @@ def resumed(state: State, _: str) -> Decision:
 
 
 def _followed(state: State, seen: Progress, spec: LoopSpec, now: datetime) -> Decision:
-    maximize = spec.objective.kpi.direction == "maximize"
-    follows = progress.judge(seen, spec.rollout, now, maximize=maximize)
+    follows = progress.judge(seen, spec.rollout, now)
     if follows.move == "wait":
         return Decision(state)
     if follows.move == "advance":
@@ -108,7 +115,7 @@ def _followed(state: State, seen: Progress, spec: LoopSpec, now: datetime) -> De
 def _withdrawn(state: State, seen: Progress, follows: Next, spec: LoopSpec) -> Decision:
     """Send all traffic back; what breached does not come again, what was held may be approved."""
     said = f"{seen.version} gives way to {seen.stable}: {' '.join(follows.reasons)}"
-    if follows.move == "withdraw":
+    if follows.blocks:
         state = promotion.blocked(state, seen.version)
     else:
         state = state.model_copy(update={"held": seen.passed})
@@ -118,6 +125,6 @@ def _withdrawn(state: State, seen: Progress, follows: Next, spec: LoopSpec) -> D
 
 
 def _share(seen: Progress, spec: LoopSpec) -> tuple[Shift, str]:
-    share = spec.rollout.steps[seen.step]
+    share = spec.rollout.steps[min(seen.step, len(spec.rollout.steps) - 1)]
     said = f"{seen.version} takes {share:.0%} of the traffic."
     return Shift(seen.version, seen.stable, share), said

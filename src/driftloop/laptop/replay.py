@@ -187,7 +187,8 @@ class Replay:
             return [("", batch)]
         entities = batch[self.usecase.loop.spec.gate.entity].astype(str)
         places = entities.map(split.place)
-        groups = batch.groupby((places * CALLS).astype(int), sort=True)
+        side = places < self.serving.shared
+        groups = batch.groupby([side, (places * CALLS).astype(int)], sort=True)
         return [(str(entities[part.index[0]]), part) for _, part in groups]
 
     def _ask(self, batch: pd.DataFrame, positions: Any, entity: str) -> None:

@@ -74,6 +74,7 @@ class Serving:
         self._standby: Pair | None = None
         self.pair: Pair | None = None
         self.candidate: Pair | None = None
+        self.shared = 0.0
         self.router = self._start_router(port)
         self.url = ""
 
@@ -102,21 +103,24 @@ class Serving:
     def share(self, version: str, share: float) -> None:
         """Serve ``version`` beside the pair in service, with this share of the traffic."""
         left = self.candidate if self.candidate and self.candidate.version != version else None
-        self.candidate = self._pair(version)
+        self.candidate, self.shared = self._pair(version), share
         self._route(share)
         self._drain([left] if left else [])
 
     def answered(self, version: str) -> dict[str, dict[str, Any]]:
-        """Return what the process that serves ``version`` answered since its start.
+        """Return what was answered by ``version`` since its process began, by the process's name.
 
-        One that does not tell is left out.
+        One that does not tell is left out; ``router`` tells what a candidate left unanswered.
         """
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for pair in self.pairs:
             if pair.version == version:
                 with suppress(httpx.HTTPError, ValueError, KeyError):
                     status = self._http.get(f"{pair.predictor.url}/driftloop/status").json()
-                    found[status["pod_uid"]] = status["answered"]
+                    found[f"{status['pod_uid']}/{status['run']}"] = status["answered"]
+        if found and self.candidate and self.candidate.version == version:
+            lost = self._http.get(f"{self.url}/driftloop/backend").json()["canary"]["unanswered"]
+            found["router"] = {"requests": lost, "failed": lost}
         return found
 
     @property
@@ -155,8 +159,12 @@ class Serving:
     def flush(self) -> int:
         """Wait until each predictor has handed its records over; return how many they served.
 
-        A candidate that does not answer has nothing to hand over any more.
+        A candidate that does not answer has nothing to hand over any more; pairs that were taken
+        out of service meanwhile have written their logs.
         """
+        for thread in self._draining:
+            thread.join()
+        self._draining.clear()
         assert self.pair is not None
         served = self._flush(self.pair)
         if self.candidate:

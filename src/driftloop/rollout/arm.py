@@ -11,15 +11,13 @@ from driftloop.value import Value
 class Arm(Value):
     """Requests, those that failed, and moments of what was answered.
 
-    ``latency``: natural logarithm of milliseconds, a request; ``prediction``: a row; ``outcome``:
-    a row whose outcome is mature.
+    ``latency``: natural logarithm of milliseconds, a request; ``prediction``: a row.
     """
 
     requests: int = 0
     failed: int = 0
     latency: Moments = Moments()
     prediction: Moments = Moments()
-    outcome: Moments = Moments()
 
     def __add__(self, other: Arm) -> Arm:
         """Return what both did."""
@@ -28,45 +26,44 @@ class Arm(Value):
             failed=self.failed + other.failed,
             latency=self.latency + other.latency,
             prediction=self.prediction + other.prediction,
-            outcome=self.outcome + other.outcome,
         )
 
     def since(self, before: Arm) -> Arm:
-        """Return what was done since ``before``, of counters that only grow.
-
-        Where one is smaller than before its process began anew, and all of it is new.
-        """
-        if self.requests < before.requests or self.outcome.n < before.outcome.n:
-            return self
+        """Return what was done since ``before``, of counters that only grow."""
         return Arm(
             requests=self.requests - before.requests,
             failed=self.failed - before.failed,
-            latency=_less(self.latency, before.latency),
-            prediction=_less(self.prediction, before.prediction),
-            outcome=_less(self.outcome, before.outcome),
+            latency=self.latency - before.latency,
+            prediction=self.prediction - before.prediction,
         )
 
 
-def _less(now: Moments, before: Moments) -> Moments:
-    return Moments(
-        n=now.n - before.n,
-        total=now.total - before.total,
-        square=now.square - before.square,
-    )
-
-
 class Seen(Value):
-    """Counters of each process at the last look, so that each request counts once."""
+    """Counters of each process at the newest look, so that each request counts once.
+
+    A process that begins anew has another name.
+    """
 
     arms: Mapping[str, Arm] = {}
 
-    def news(self, counters: Mapping[str, Arm]) -> Arm:
-        """Return what all processes together did since."""
+    def news(self, counters: Mapping[str, Arm], *, from_start: bool) -> Arm:
+        """Return what all processes together did since.
+
+        ``from_start``: whether one that was not seen before counts as a whole; otherwise it only
+        begins to be watched. Fewer requests than before are an older look, and no news.
+        """
         whole = Arm()
         for name, arm in counters.items():
-            whole += arm.since(self.arms.get(name, Arm()))
+            before = self.arms.get(name, Arm() if from_start else arm)
+            if arm.requests > before.requests:
+                whole += arm.since(before)
         return whole
 
     def after(self, counters: Mapping[str, Arm]) -> Seen:
-        """Return the counters with the newer ones in place."""
-        return Seen(arms={**self.arms, **counters})
+        """Return the counters with those of a newer look in place."""
+        newer = {
+            name: arm
+            for name, arm in counters.items()
+            if name not in self.arms or arm.requests >= self.arms[name].requests
+        }
+        return Seen(arms={**self.arms, **newer})

@@ -45,6 +45,14 @@ class Moments(Value):
             square=self.square + other.square,
         )
 
+    def __sub__(self, other: Moments) -> Moments:
+        """Return the moments of the rows that the other lacks."""
+        return Moments(
+            n=self.n - other.n,
+            total=self.total - other.total,
+            square=self.square - other.square,
+        )
+
     @property
     def mean(self) -> float:
         """Return the mean; 0 of nothing."""
@@ -123,11 +131,9 @@ class Contrast(Value):
         >>> Contrast().bounds(0.05)
         Bounds(low=-inf, estimate=0.0, high=inf)
         """
-        if not self.information:
-            return Bounds(-math.inf, 0.0, math.inf)
-        estimate = self.weighted / self.information
-        if not self.mixture:  # every value was the same
-            return Bounds(estimate, estimate, estimate)
+        estimate = self.weighted / self.information if self.information else 0.0
+        if not self.mixture:  # no look, or no two values that differ: nothing is known
+            return Bounds(-math.inf, estimate, math.inf)
         whole = self.variance + self.mixture
         reach = math.sqrt(whole * math.log(whole / (self.mixture * alpha**2))) / self.information
         return Bounds(estimate - reach, estimate, estimate + reach)

@@ -8,7 +8,7 @@ from driftloop.rollout import guardrail
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.contrast import Bounds, Contrast
 from driftloop.rollout.failures import Failures
-from driftloop.rollout.guardrail import GUARDED, Guardrail
+from driftloop.rollout.guardrail import GUARDED, Guardrail, Standing
 from driftloop.spec.rollout import Guardrails
 from driftloop.value import Value
 
@@ -19,7 +19,6 @@ class Evidence(Value):
     failures: Failures = Failures()
     latency: Contrast = Contrast()
     prediction: Contrast = Contrast()
-    outcome: Contrast = Contrast()
     usual: Arm = Arm()
 
     def after(self, candidate: Arm, stable: Arm, allowed: Guardrails) -> Evidence:
@@ -29,37 +28,32 @@ class Evidence(Value):
             failures=self.failures.after(*sides, allowed.failures),
             latency=self.latency.after(candidate.latency, stable.latency),
             prediction=self.prediction.after(candidate.prediction, stable.prediction),
-            outcome=self.outcome.after(candidate.outcome, stable.outcome),
             usual=self.usual + stable,
         )
 
-    def guardrails(
-        self, allowed: Guardrails, *, maximize: bool, predicted: float = 1.0
-    ) -> list[Guardrail]:
+    def guardrails(self, allowed: Guardrails, predicted: float = 1.0) -> list[Guardrail]:
         """Return how each guardrail stands.
 
-        ``maximize``: whether more of the outcome is better; ``predicted``: the candidate's mean
-        prediction over the stable bundle's that is expected.
+        ``predicted``: the candidate's mean prediction over the stable bundle's that is expected.
         """
         alpha = allowed.alpha / GUARDED
-        outcome = self.outcome.bounds(alpha)
-        loss = Bounds(-outcome.high, -outcome.estimate, -outcome.low) if maximize else outcome
+        latency, worst = self.latency.bounds(alpha), math.log1p(allowed.latency)
         return [
             self._failing(allowed, alpha),
-            guardrail.of_bounds(
-                "Latency", self.latency.bounds(alpha), math.log1p(allowed.latency), "in logarithms"
-            ),
+            guardrail.of_bounds("Latency", latency, worst, "in logarithms", blocks=True),
             self._predicting(allowed, alpha, predicted),
-            guardrail.of_bounds(
-                "The outcome's loss", loss, allowed.outcome * abs(self.usual.outcome.mean), "a row"
-            ),
         ]
 
     def _failing(self, allowed: Guardrails, alpha: float) -> Guardrail:
+        evidence = self.failures.log_evidence
+        sentence = (
+            f"It fails more often than {allowed.failures:g} times the stable bundle's rate "
+            f"(e-value {math.exp(min(evidence, 300)):.3g})."
+        )
         if self.failures.breach(alpha):
-            times = f"{allowed.failures:g} times the stable bundle's rate"
-            return Guardrail("failures", "breached", f"It fails more often than {times}.", True)
-        return Guardrail("failures", "clear")
+            return Guardrail("Failures", "breached", sentence, looks_bad=True)
+        standing: Standing = "clear" if self.failures.cleared(alpha) else "open"
+        return Guardrail("Failures", standing, sentence, evidence > 0)
 
     def _predicting(self, allowed: Guardrails, alpha: float, predicted: float) -> Guardrail:
         found, usual = self.prediction.bounds(alpha), self.usual.prediction.mean
@@ -68,4 +62,7 @@ class Evidence(Value):
             max(bounds.low, -bounds.high), abs(bounds.estimate), max(bounds.high, -bounds.low)
         )
         worst = allowed.prediction * abs(predicted * usual)
-        return guardrail.of_bounds("The mean prediction", away, worst, "from what the gate saw")
+        # Other entities ask each bundle, and may differ for good: a person is to look.
+        return guardrail.of_bounds(
+            "The mean prediction", away, worst, "from what the gate saw", blocks=False
+        )

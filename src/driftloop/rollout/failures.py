@@ -20,12 +20,19 @@ from driftloop.value import Value
 
 FACTORS = (1.5, 2.0, 4.0, 8.0, 32.0, 128.0)
 """How many times above what is allowed the rate may be, each as likely beforehand."""
+CLEAR = 4.0
+"""The factor whose absence is enough to be content."""
 
 
 class Failures(Value):
-    """Evidence that the candidate fails too often: the logarithm of each factor's product."""
+    """Evidence that the candidate fails too often: the logarithm of each factor's product.
+
+    ``waiting``: requests and failures of the candidate and the stable bundle since either last
+    had none: nothing that failed is forgotten.
+    """
 
     logs: tuple[float, ...] = (0.0,) * len(FACTORS)
+    waiting: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 
     def after(
         self, candidate: tuple[int, int], stable: tuple[int, int], allowed: float
@@ -34,9 +41,11 @@ class Failures(Value):
 
         ``allowed``: times the stable bundle's rate that the candidate's may be.
         """
-        (n_c, k_c), (n_s, k_s) = candidate, stable
+        own, other = self.waiting
+        n_c, k_c = own[0] + candidate[0], own[1] + candidate[1]
+        n_s, k_s = other[0] + stable[0], other[1] + stable[1]
         if not n_c or not n_s:
-            return self
+            return self.model_copy(update={"waiting": ((n_c, k_c), (n_s, k_s))})
         usual = _share(allowed, n_c, n_s)
         found = []
         for log, factor in zip(self.logs, FACTORS, strict=True):
@@ -60,6 +69,14 @@ class Failures(Value):
         (True, False)
         """
         return self.log_evidence >= -math.log(alpha)
+
+    def cleared(self, alpha: float) -> bool:
+        """Return whether it surely does not fail CLEAR times as often as it may.
+
+        Under that factor the inverse of its product is the martingale. Where nothing fails at all
+        nothing is learnt of a ratio.
+        """
+        return self.logs[FACTORS.index(CLEAR)] <= math.log(alpha)
 
 
 def _share(factor: float, n_c: int, n_s: int) -> float:

@@ -1,14 +1,16 @@
 """Progress: a rollout between two looks, and what follows from a look.
 
 - A breached guardrail sends the candidate back at once, and so does silence.
-- All guardrails clear promote it at once: evidence this strong needs no further step.
-- A step ends after ``hold`` with enough requests, unless a guardrail looks bad without being sure.
+- All guardrails surely kept promote it at once: evidence this strong needs no further step.
+- A step ends after ``hold`` with enough requests of both bundles, unless something looks bad.
 - At the end of ``patience`` the candidate is held: traffic goes back, and a person may approve it.
+
+The first look only notes where the counters stand: what a process did before is of another time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -16,6 +18,7 @@ from typing import Literal
 from driftloop.quantities import show_duration
 from driftloop.rollout.arm import Arm, Seen
 from driftloop.rollout.evidence import Evidence
+from driftloop.rollout.guardrail import Guardrail
 from driftloop.rollout.passed import Passed
 from driftloop.spec.rollout import Rollout as Policy
 from driftloop.value import Value
@@ -28,9 +31,10 @@ Move = Literal["wait", "advance", "promote", "withdraw", "hold"]
 class Progress(Value):
     """A bundle on its way into service.
 
-    ``step``: index of the share of traffic it has, since ``since``; ``requests``: those it
-    answered at this step; ``silent``: looks in a row at which none of its processes told anything;
-    ``seen``: both bundles' counters at the last look, the candidate's first.
+    ``step``: index of the share of traffic it has, since ``since``; ``requests``, ``others``: those
+    that it and the stable bundle answered at this step; ``silent``: looks in a row at which none
+    of its processes told anything; ``looked``: whether there was a first look; ``seen``: both
+    bundles' counters at the last look, the candidate's first.
     """
 
     passed: Passed
@@ -38,7 +42,9 @@ class Progress(Value):
     since: datetime
     step: int = 0
     requests: int = 0
+    others: int = 0
     silent: int = 0
+    looked: bool = False
     seen: tuple[Seen, Seen] = (Seen(), Seen())
     evidence: Evidence = Evidence()
 
@@ -52,49 +58,63 @@ class Progress(Value):
     ) -> Progress:
         """Return the progress with one more look at each process's counters."""
         before, usual = self.seen
-        fresh, other = before.news(candidate), usual.news(stable)
+        fresh = before.news(candidate, from_start=self.looked)
+        other = usual.news(stable, from_start=False)
         return self.model_copy(
             update={
                 "seen": (before.after(candidate), usual.after(stable)),
                 "requests": self.requests + fresh.requests,
+                "others": self.others + other.requests,
                 "silent": 0 if candidate else self.silent + 1,
+                "looked": True,
                 "evidence": self.evidence.after(fresh, other, policy.guardrails),
             }
         )
 
     def advanced(self, now: datetime) -> Progress:
         """Return the progress at the next step."""
-        return self.model_copy(update={"step": self.step + 1, "since": now, "requests": 0})
+        update = {"step": self.step + 1, "since": now, "requests": 0, "others": 0}
+        return self.model_copy(update=update)
 
 
 @dataclass(frozen=True)
 class Next:
-    """What follows from a look, and why."""
+    """What follows from a look, and why; ``blocks``: the candidate does not come again."""
 
     move: Move
     reasons: tuple[str, ...] = ()
+    blocks: bool = False
 
 
-def judge(progress: Progress, policy: Policy, now: datetime, *, maximize: bool = True) -> Next:
+def judge(progress: Progress, policy: Policy, now: datetime) -> Next:
     """Return what follows from all looks so far at ``now``."""
-    found = progress.evidence.guardrails(
-        policy.guardrails, maximize=maximize, predicted=progress.passed.predicted
-    )
-    breached = tuple(one.sentence for one in found if one.standing == "breached")
-    if progress.silent >= SILENT:
-        breached += (f"None of its processes answered at {progress.silent} looks in a row.",)
-    if breached:
-        return Next("withdraw", breached)
-    if all(one.standing == "clear" for one in found):
-        return Next("promote", ("Every guardrail is clear.",))
-    spent, is_last = now - progress.since, progress.step + 1 == len(policy.steps)
-    share = policy.steps[progress.step]
+    found = progress.evidence.guardrails(policy.guardrails, progress.passed.predicted)
+    back = _back(progress, found)
+    if back:
+        return back
+    step = min(progress.step, len(policy.steps) - 1)  # the policy may have changed meanwhile
+    share, spent = policy.steps[step], now - progress.since
     doubts = tuple(one.sentence for one in found if one.looks_bad)
-    enough = progress.requests >= policy.requests
-    if spent >= policy.hold and enough and not doubts:
-        reason = f"{show_duration(policy.hold)} at {share:.0%} without a breach."
-        return Next("promote" if is_last else "advance", (reason,))
+    enough = progress.requests >= policy.requests and progress.others > 0
+    if enough and not doubts and not progress.silent:
+        if all(one.standing == "clear" for one in found):
+            return Next("promote", ("Every guardrail is surely kept.",))
+        if spent >= policy.hold:
+            reason = f"{show_duration(policy.hold)} at {share:.0%} without a breach."
+            return Next("promote" if step + 1 == len(policy.steps) else "advance", (reason,))
     if spent < policy.patience:
         return Next("wait")
-    few = f"Only {progress.requests} requests came at {share:.0%}."
-    return Next("hold", doubts if enough else (few, *doubts))
+    few = f"{progress.requests} requests came at {share:.0%}, {progress.others} beside them."
+    return Next("hold", doubts if enough and doubts else (few, *doubts))
+
+
+def _back(progress: Progress, found: Sequence[Guardrail]) -> Next | None:
+    """Return that the candidate is sent back, where it is."""
+    breached = [one for one in found if one.standing == "breached"]
+    reasons = tuple(one.sentence for one in breached)
+    if progress.silent >= SILENT:
+        reasons += (f"None of its processes answered at {progress.silent} looks in a row.",)
+    if not reasons:
+        return None
+    blocks = progress.silent >= SILENT or any(one.blocks for one in breached)
+    return Next("withdraw" if blocks else "hold", reasons, blocks)

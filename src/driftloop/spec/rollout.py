@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from driftloop.quantities import Duration, Share
 from driftloop.spec.base import Spec
@@ -15,16 +16,27 @@ class Guardrails(Spec):
     """What sends a candidate back; each holds at every look, however often one looks.
 
     ``failures``: times the stable bundle's rate of failed requests that the candidate's may be;
-    ``latency``: relative increase of the geometric mean; ``prediction``: relative change of the
-    mean prediction, either way; ``outcome``: relative loss of the mean outcome, once outcomes are
-    mature; ``alpha``: chance that a candidate which keeps them all is sent back nevertheless.
+    ``latency``: relative increase of the geometric mean; ``prediction``: relative distance of the
+    mean prediction from what the gate saw; ``alpha``: chance that a candidate which keeps them all
+    is sent back nevertheless.
     """
 
     failures: float = Field(default=2.0, ge=1)
     latency: Share = Field(default="25%", validate_default=True)
     prediction: Share = Field(default="50%", validate_default=True)
-    outcome: Share = Field(default="10%", validate_default=True)
     alpha: Share = Field(default="1%", validate_default=True)
+
+    @model_validator(mode="after")
+    def _has_a_chance(self) -> Guardrails:
+        if not 0 < self.alpha < 1:
+            raise ValueError("an alpha above 0% and below 100%")
+        return self
+
+
+AS_YET: JsonDict = {
+    "rule": "!has(self.mode) || self.mode == 'direct'",
+    "message": "mode must be direct in a cluster, as yet",
+}
 
 
 class Rollout(Spec):
@@ -35,8 +47,12 @@ class Rollout(Spec):
     a step, after which a person is asked.
     """
 
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [AS_YET]})
+
     mode: Literal["canary", "direct"] = "direct"
-    steps: tuple[Share, ...] = Field(default=("5%", "25%", "50%"), validate_default=True)
+    steps: tuple[Share, ...] = Field(
+        default=("5%", "25%", "50%"), validate_default=True, max_length=20
+    )
     hold: Duration = Field(default="30m", validate_default=True)
     requests: int = Field(default=100, gt=0)
     patience: Duration = Field(default="6h", validate_default=True)

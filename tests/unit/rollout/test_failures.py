@@ -46,11 +46,33 @@ def test_one_that_fails_often_is_found_while_its_share_is_small() -> None:
     assert np.quantile(found, 0.95) <= 20, "twenty looks of ten requests"
 
 
-def test_without_requests_of_both_nothing_is_learnt() -> None:
-    assert Failures().after((0, 0), (10, 1), 2.0) == Failures()
-    assert Failures().after((5, 5), (0, 0), 2.0) == Failures()
+def test_what_fails_while_the_other_side_is_idle_is_not_forgotten() -> None:
+    evidence = Failures()
+    for look in range(40):
+        own, other = ((1, 1), (0, 0)) if look % 2 else ((0, 0), (1, 0))
+        evidence = evidence.after(own, other, 2.0)
+    assert evidence.breach(ALPHA)
+    alone = Failures().after((5, 5), (0, 0), 2.0)
+    assert (alone.log_evidence, alone.waiting[0]) == (0, (5, 5))
 
 
 def test_evidence_survives_being_stored() -> None:
     one = Failures().after((50, 2), (950, 3), 2.0)
     assert Failures.model_validate_json(one.model_dump_json()) == one
+
+
+@pytest.mark.parametrize(("factor", "rate"), [(8.0, 0.01), (16.0, 0.002)])
+def test_one_that_fails_far_too_often_is_hardly_ever_cleared(factor: float, rate: float) -> None:
+    cleared = 0
+    for seed in range(SEEDS):
+        rng, evidence = np.random.default_rng(seed), Failures()
+        for _ in range(50):
+            sides = [
+                (100, int(rng.binomial(100, min(1, rate * factor)))),
+                (100, int(rng.binomial(100, rate))),
+            ]
+            evidence = evidence.after(sides[0], sides[1], 2.0)
+            if evidence.cleared(ALPHA):
+                cleared += 1
+                break
+    assert cleared <= stats.binom.ppf(0.999, SEEDS, ALPHA)

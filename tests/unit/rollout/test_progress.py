@@ -43,6 +43,7 @@ def turned(
     seed: int = 0,
     policy: Rollout = POLICY,
     passed: Passed = PASSED,
+    usual: float = 0.0,
     **harm: float,
 ) -> tuple[str, int, int, tuple[str, ...]]:
     """Return how a rollout with a look a minute ends: the move, its minute, its step, why."""
@@ -54,7 +55,7 @@ def turned(
         share = policy.steps[known.step]
         n = int(rng.binomial(requests, share))
         own += arm(rng, n, **harm)
-        other += arm(rng, requests - n)
+        other += arm(rng, requests - n, failing=usual)
         known = known.after({"pod-1": own}, {"pod-2": other}, policy)
         found = progress.judge(known, policy, now)
         if found.move == "advance":
@@ -68,13 +69,26 @@ def test_a_sound_candidate_is_promoted_step_by_step() -> None:
     assert turned()[:3] == ("promote", 90, 2)
 
 
+def test_strong_evidence_needs_no_further_step() -> None:
+    move, minute, step, reasons = turned(requests=20_000, usual=0.01, failing=0.01)
+    assert (move, step) == ("promote", 0)
+    assert minute < 30
+    assert "surely kept" in reasons[0]
+
+
 @pytest.mark.parametrize(
-    ("harm", "word"),
-    [({"failing": 0.5}, "fails"), ({"slower": 1.0}, "Latency"), ({"higher": 0.3}, "prediction")],
+    ("harm", "word", "end"),
+    [
+        ({"failing": 0.5}, "fails", "withdraw"),
+        ({"slower": 1.0}, "Latency", "withdraw"),
+        ({"higher": 0.3}, "prediction", "hold"),
+    ],
 )
-def test_a_bad_one_is_sent_back_during_the_first_step(harm: dict[str, float], word: str) -> None:
+def test_a_bad_one_is_sent_back_during_the_first_step(
+    harm: dict[str, float], word: str, end: str
+) -> None:
     move, minute, step, reasons = turned(**harm)
-    assert (move, step) == ("withdraw", 0)
+    assert (move, step) == (end, 0)
     assert minute < 30
     assert word in " ".join(reasons)
 
@@ -90,14 +104,52 @@ def test_too_little_traffic_is_held_at_the_end_of_patience() -> None:
     assert "requests came at 5%" in reasons[0]
 
 
-def test_each_request_counts_once_whatever_restarts() -> None:
+def test_each_request_counts_once_whatever_comes_late_or_begins_anew() -> None:
     rng = np.random.default_rng(0)
     first, second = arm(rng, 50), arm(rng, 70)
     seen = Seen().after({"a": first})
-    assert seen.news({"a": first}) == Arm()
-    assert seen.news({"a": first + second}).requests == 70
-    assert seen.news({"a": arm(rng, 10)}).requests == 10, "it began anew"
-    assert seen.news({"b": second}).requests == 70
+    assert seen.news({"a": first}, from_start=True) == Arm()
+    assert seen.news({"a": first + second}, from_start=True).requests == 70
+    assert seen.news({"b": second}, from_start=True).requests == 70, "it began anew"
+    assert seen.news({"b": second}, from_start=False) == Arm(), "it served before it was watched"
+    later = seen.after({"a": first + second})
+    assert later.news({"a": first}, from_start=True) == Arm(), "an older look"
+    assert later.after({"a": first}) == later
+
+
+@pytest.mark.parametrize("history", [0.0, 0.3, -0.05])
+def test_what_was_served_before_the_rollout_is_no_evidence(history: float) -> None:
+    """The stable process served for weeks, when predictions were others than now."""
+    rng = np.random.default_rng(0)
+    other, own = arm(rng, 200_000, higher=history, failing=0.1), Arm()
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    moves = []
+    for minute in range(1, 40):
+        known = known.after({"pod-1": own}, {"pod-2": other}, POLICY)
+        moves.append(progress.judge(known, POLICY, START + timedelta(minutes=minute)).move)
+        own, other = own + arm(rng, 20), other + arm(rng, 380)
+    assert moves == ["wait"] * 29 + ["advance"] * 10
+
+
+def test_nothing_goes_further_without_the_stable_bundle_to_compare_with() -> None:
+    rng, own = np.random.default_rng(0), Arm()
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    for minute in range(1, 60):
+        own += arm(rng, 20)
+        known = known.after({"pod-1": own}, {}, POLICY)
+        assert progress.judge(known, POLICY, START + timedelta(minutes=minute)).move == "wait"
+
+
+def test_doubts_about_failures_wait() -> None:
+    rng, own, other = np.random.default_rng(0), Arm(), Arm()
+    even = Rollout.model_validate({"mode": "canary", "steps": ["50%"]})
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    known = known.after({"pod-1": own}, {"pod-2": other}, even)
+    own, other = own + arm(rng, 100), other + arm(rng, 100)
+    own = own.model_copy(update={"failed": 8})
+    known = known.after({"pod-1": own}, {"pod-2": other}, even)
+    found = progress.judge(known, even, START + timedelta(minutes=31))
+    assert found.move == "wait"
 
 
 def test_progress_survives_being_stored() -> None:
@@ -123,7 +175,7 @@ def test_nonsense_is_refused(bad: dict[str, object]) -> None:
         Rollout.model_validate({"mode": "canary"} | bad)
 
 
-@pytest.mark.parametrize(("predicted", "move"), [(4.0, "promote"), (1.0, "withdraw")])
+@pytest.mark.parametrize(("predicted", "move"), [(4.0, "promote"), (1.0, "hold")])
 def test_predictions_are_held_against_what_the_gate_saw(predicted: float, move: str) -> None:
     expected = PASSED.model_copy(update={"predicted": predicted})
     assert turned(higher=0.3, passed=expected)[0] == move

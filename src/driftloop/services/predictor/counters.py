@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import uuid
 
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.contrast import Moments
@@ -14,17 +15,22 @@ Sums = tuple[int, float, float]
 class Counters:
     """Requests, failures, latencies and predictions; safe to share between threads.
 
-    A request that its caller got wrong counts as neither answered nor failed.
+    A request that its caller got wrong counts as neither answered nor failed. ``run`` names this
+    start of the process, since all counters begin anew with it.
     """
 
     def __init__(self) -> None:
+        self.run = uuid.uuid4().hex[:12]
         self._lock = threading.Lock()
         self._failed = 0
         self._latency: Sums = (0, 0.0, 0.0)
         self._prediction: Sums = (0, 0.0, 0.0)
 
     def answered(self, milliseconds: float, predictions: list[float]) -> None:
-        """Count a request that was answered."""
+        """Count a request that was answered; one whose prediction is no number has failed."""
+        if not all(map(math.isfinite, predictions)):
+            self.failed()
+            return
         latency = math.log(max(milliseconds, 1e-3))
         total, square = math.fsum(predictions), math.fsum(p * p for p in predictions)
         with self._lock:

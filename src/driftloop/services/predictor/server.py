@@ -87,6 +87,7 @@ def create_app(model: BundleModel) -> Any:
             "bundle": model.version,
             "pod_uid": model.pod_uid,
             **model.recorder.status(),
+            "run": model.counters.run,
             "answered": model.counters.arm().model_dump(mode="json"),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ HOP_BY_HOP = {
 }
 """Headers that concern one connection only (RFC 9110, 7.6.1), and those set anew."""
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+CANARY_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+"""Shorter, for the one in service is asked after it."""
+REQUEST_ID = "x-request-id"
+Clients = tuple[httpx.AsyncClient, httpx.AsyncClient]
 
 
 @dataclass(eq=False)
@@ -66,11 +71,13 @@ class Backend:
 class Router:
     """Forwards to one backend, or to two by the entity asked for.
 
-    ``token``: what a switch must bear; ``entity``: the column that names whom a request is about.
+    ``token``: what a switch must bear; ``clients``: for the backend in service and for a canary,
+    apart, so that one that hangs takes no connection of the other's; ``entity``: the column that
+    names whom a request is about.
     """
 
-    def __init__(self, token: str, client: httpx.AsyncClient, entity: str = "") -> None:
-        self._token, self._client, self._entity = token, client, entity
+    def __init__(self, token: str, clients: Clients, entity: str = "") -> None:
+        self._token, self._clients, self._entity = token, clients, entity
         self.backend: Backend | None = None
         self.canary: Backend | None = None
         self.share = 0.0
@@ -83,17 +90,20 @@ class Router:
             body += chunk
             if len(body) > MAX_BODY:
                 return _error(413, f"The body must be at most {MAX_BODY} bytes.")
+        headers = {k: v for k, v in request.headers.items() if k not in HOP_BY_HOP}
+        # So that a request that is asked twice leaves one record's ids.
+        headers.setdefault(REQUEST_ID, uuid.uuid4().hex)
         # From here to busy() nothing is awaited, so a switch sees this request in flight.
         backend = self._chosen(request, body)
         if backend is None:
             return _error(503, "No model is in service yet.")
         async with backend.busy():
-            answer = await self._ask(backend, request, body)
+            answer = await self._ask(backend, request, body, headers)
         failed = answer is None or answer.status_code >= 500
         if failed and backend is not self.backend and self.backend:
             # A candidate that fails costs nobody an answer.
             async with self.backend.busy():
-                answer = await self._ask(self.backend, request, body)
+                answer = await self._ask(self.backend, request, body, headers)
         return answer or self._unanswered()
 
     def _chosen(self, request: Request, body: bytes) -> Backend | None:
@@ -102,13 +112,14 @@ class Router:
         entity = request.headers.get(split.HEADER) or split.entity_of(body, self._entity)
         return self.canary if split.place(entity) < self.share else self.backend
 
-    async def _ask(self, backend: Backend, request: Request, body: bytes) -> Response | None:
+    async def _ask(
+        self, backend: Backend, request: Request, body: bytes, headers: dict[str, str]
+    ) -> Response | None:
         """Return the backend's answer, or None without one."""
-        headers = {k: v for k, v in request.headers.items() if k not in HOP_BY_HOP}
         url = f"{backend.url}{request.url.path}"
         query = request.url.query.encode()
         try:
-            answer = await self._client.request(
+            answer = await self._clients[backend is self.canary].request(
                 request.method, httpx.URL(url, query=query), headers=headers, content=body
             )
         except httpx.HTTPError:
@@ -168,12 +179,12 @@ class Router:
 
 def create_app(token: str, entity: str = "") -> Starlette:
     """Return the router's app; ``entity``: the column by which two bundles share the traffic."""
-    client = httpx.AsyncClient(timeout=TIMEOUT)
-    router = Router(token, client, entity)
+    clients = httpx.AsyncClient(timeout=TIMEOUT), httpx.AsyncClient(timeout=CANARY_TIMEOUT)
+    router = Router(token, clients, entity)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with client:
+        async with clients[0], clients[1]:
             yield
 
     async def backend(request: Request) -> Response:
