@@ -14,7 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftloop import cluster_commands, keys_command, order_commands, parity_command, usecase
+from driftloop import (
+    card_command,
+    cluster_commands,
+    keys_command,
+    order_commands,
+    parity_command,
+    usecase,
+)
 from driftloop.usecase import Span
 from driftloop_contracts.errors import DriftloopError, InvalidInput, RunFailed
 
@@ -94,6 +101,7 @@ def loops() -> None:
 
 
 app.command()(parity_command.parity)
+app.command()(card_command.card)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

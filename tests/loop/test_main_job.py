@@ -159,6 +159,20 @@ def test_runs_tell_their_story(simulated) -> None:
         assert word in simulated.stdout
 
 
+def test_a_bundles_card_tells_what_the_run_made(
+    simulated, command: Callable, tmp_path: Path
+) -> None:
+    newest = simulated.summary["promotions"][-1]
+    page = tmp_path / "card.html"
+    done = command("card", "ads_ctr", "--run", str(simulated.out), "--out", str(page))
+    assert done.returncode == 0, done.stderr
+    content = page.read_text()
+    assert newest["version"] in content
+    assert newest["retraining"] in content
+    wrong = command("card", "ads_ctr", "0099-x", "--run", str(simulated.out))
+    assert (wrong.returncode, wrong.stderr.count("\n"), "0099-x" in wrong.stderr) == (2, 1, True)
+
+
 def test_no_process_is_left(real, simulated) -> None:
     mine = (str(real.out), str(simulated.out))
     left = [p for p in psutil.process_iter(["cmdline"]) if _belongs(p, mine)]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from html import escape
 
 from driftloop.report import (
+    document,
     drift_plot,
     figures,
     kpi_plot,
     record,
     sections,
-    style,
     svg,
     version_plot,
     wording,
@@ -21,9 +21,6 @@ from driftloop.report.heat import BOUNDS
 from driftloop.report.record import Events, Run, Summary
 from driftloop.report.table import table
 from driftloop_contracts import times
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""The browser itself refuses whatever the page might fetch or run."""
 
 
 def render(summary: Summary, events: Events) -> str:
@@ -36,33 +33,20 @@ def render(summary: Summary, events: Events) -> str:
     kpi = str(summary.get("kpi_name") or "KPI").replace("_", " ")
     body = [
         _header(summary),
-        _section("The figures that matter", _five(summary, run)),
-        _section(f"{kpi[:1].upper()}{kpi[1:]} over time", _kpi(summary, run, kpi)),
-        _section("Drift per feature", _drift(run)),
-        _section("Model versions", _versions(run)),
-        _section("Retrainings", sections.retrainings(run)),
-        _section("Against other retraining policies", sections.comparison(summary)),
-        _section("Scheduled changes", sections.changes(summary)),
-        _section(f"{kpi[:1].upper()}{kpi[1:]} by period", sections.periods(summary), "periods"),
-        _section("Notes on the data", sections.notes(summary)),
-        _section("Decisions", sections.decisions(summary)),
+        document.section("The figures that matter", _five(summary, run)),
+        document.section(f"{kpi[:1].upper()}{kpi[1:]} over time", _kpi(summary, run, kpi)),
+        document.section("Drift per feature", _drift(run)),
+        document.section("Model versions", _versions(run)),
+        document.section("Retrainings", sections.retrainings(run)),
+        document.section("Against other retraining policies", sections.comparison(summary)),
+        document.section("Scheduled changes", sections.changes(summary)),
+        document.section(
+            f"{kpi[:1].upper()}{kpi[1:]} by period", sections.periods(summary), "periods"
+        ),
+        document.section("Notes on the data", sections.notes(summary)),
+        document.section("Decisions", sections.decisions(summary)),
     ]
-    return _document(f"{summary.get('loop', 'run')}: {summary.get('data', '')}", "".join(body))
-
-
-def _document(title: str, body: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style.sheet()}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
-    )
-
-
-def _section(title: str, content: str, name: str = "") -> str:
-    attribute = f' class="{name}"' if name else ""
-    return f"<section{attribute}><h2>{escape(title)}</h2>{content}</section>"
+    return document.whole(f"{summary.get('loop', 'run')}: {summary.get('data', '')}", "".join(body))
 
 
 def _header(summary: Summary) -> str:

@@ -1,0 +1,68 @@
+"""The command ``driftloop card``: one bundle as a page for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from driftloop import usecase
+from driftloop.training import outcome
+from driftloop_contracts import baseline, bundle, signature
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.object_store import ObjectStore, open_store
+
+
+def card(
+    name: Annotated[str, typer.Argument(metavar="USECASE", help="A use case or its loop's name.")],
+    version: Annotated[str, typer.Argument(help="A bundle's version; default: the newest.")] = "",
+    run: Annotated[Path | None, typer.Option("--run", help="A run's folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: <version>.html.")] = None,
+) -> None:
+    """Write what a bundle is, how it was judged and what it watches as an HTML page.
+
+    Reads DRIFTLOOP_STORE, or the store of the last run on this machine.
+    """
+    from driftloop.report import card as page
+
+    case = usecase.find(name)
+    store, loop = _store(case.name, run), case.loop.name
+    wanted = _known(store, loop, version)
+    with tempfile.TemporaryDirectory() as folder:
+        trusted = signature.trusted(os.environ)
+        manifest = bundle.fetch(store, loop, wanted, Path(folder), trusted)
+        watched = baseline.from_json((Path(folder) / bundle.BASELINE).read_bytes())
+    verdict = _verdict(store, loop, str(manifest.facts.get("retraining", "")))
+    target = out or Path(f"{wanted}.html")
+    target.write_text(page.render(manifest, verdict, watched), encoding="utf-8")
+    sys.stdout.write(f"{target}\n")
+
+
+def _store(case: str, run: Path | None) -> ObjectStore:
+    local = str((run or Path("runs") / case) / "store")
+    return open_store(local if run else os.environ.get("DRIFTLOOP_STORE") or local)
+
+
+def _known(store: ObjectStore, loop: str, version: str) -> str:
+    """Return the version asked for, or the newest; raise InvalidInput for one that is not there."""
+    prefix = bundle.key(loop, "").rstrip("/") + "/"
+    known = sorted({key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)})
+    if not known or (version and version not in known):
+        allowed = f"one of {', '.join(known[-9:])}" if known else "one; there are none"
+        raise InvalidInput("a bundle", store.uri, allowed, version or "nothing")
+    return version or known[-1]
+
+
+def _verdict(store: ObjectStore, loop: str, retraining: str) -> Mapping[str, Any]:
+    """Return what the gate left, or nothing where it is gone."""
+    try:
+        found: Mapping[str, Any] = json.loads(store.get(outcome.key(loop, retraining)))
+    except (KeyError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

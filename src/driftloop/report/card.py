@@ -1,0 +1,157 @@
+"""Card: what one bundle is, as an HTML page: its origin, its judgement, what it watches.
+
+After Mitchell et al., "Model Cards for Model Reporting" (2019), as far as a bundle knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from driftloop.report import document, sections, wording
+from driftloop.report.table import Markup, paragraphs, table
+from driftloop_contracts.baseline import Baseline
+from driftloop_contracts.bundle import Manifest
+
+MODELS = {
+    "candidate_loss": "the judged model (it has not seen the rows)",
+    "champion_loss": "the champion of the time",
+    "trivial_loss": "always the training rows' rate",
+    "base_entropy": "always these rows' own rate",
+    "release_loss": "this model (it was fitted on the rows as well)",
+}
+
+
+def render(manifest: Manifest, verdict: Mapping[str, Any], baseline: Baseline) -> str:
+    """Return the page of a bundle; every name and reason in it is escaped.
+
+    ``verdict``: what the gate left beside the Retraining's name; empty where that is gone.
+    """
+    facts = manifest.facts
+    body = [
+        _header(manifest),
+        document.section("Where it came from", _origin(facts)),
+        document.section("How it predicts", _losses(facts)),
+        document.section("What the gate said", _gate(verdict)),
+        document.section("Slices", _slices(verdict.get("slices") or ())),
+        document.section("What is watched", _watched(baseline)),
+        document.section("Files", _files(manifest)),
+    ]
+    return document.whole(f"{manifest.loop} {manifest.version}", "".join(body))
+
+
+def _header(manifest: Manifest) -> str:
+    facts = manifest.facts
+    told = [
+        ("objective", facts.get("objective"), False),
+        ("label", facts.get("label"), False),
+        ("metric", facts.get("metric"), False),
+        ("estimator", facts.get("estimator"), False),
+        ("rows", wording.number(facts.get("rows")), False),
+        ("data until", manifest.data_end, True),
+    ]
+    listed = "".join(
+        f"<div{' class=long' if is_long else ''}><dt>{name}</dt><dd>{_text(value)}</dd></div>"
+        for name, value, is_long in told
+    )
+    title = f"{escape(manifest.loop)} {escape(manifest.version)}"
+    return f"<header><h1>{title}</h1><dl class=facts>{listed}</dl></header>"
+
+
+def _origin(facts: Mapping[str, Any]) -> str:
+    made_by = facts.get("made_by") or {}
+    libraries = facts.get("libraries") or {}
+    rows = [
+        ("Retraining", facts.get("retraining")),
+        ("cause", facts.get("cause")),
+        ("declaration changed since the champion", _yes(facts.get("changed"))),
+        ("training window", " to ".join(map(str, facts.get("training_window") or ()))),
+        ("judged on rows from", facts.get("holdout_start")),
+        ("columns", ", ".join(map(str, facts.get("columns") or ()))),
+        ("estimators that competed", ", ".join(map(str, facts.get("estimators") or ()))),
+        ("commit ('+': with changes)", made_by.get("commit")),
+        ("image", made_by.get("image")),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())),
+    ]
+    return table(["fact", "value"], [(name, _plain(value)) for name, value in rows])
+
+
+def _losses(facts: Mapping[str, Any]) -> str:
+    metrics = facts.get("metrics") or {}
+    rows = [(told, wording.number(metrics[n], 5)) for n, told in MODELS.items() if n in metrics]
+    if not rows:
+        return sections.empty("The bundle names no metrics.")
+    return table(["loss a row in nats, on the held-out rows", "value"], rows, numbers={1})
+
+
+def _gate(verdict: Mapping[str, Any]) -> str:
+    if not verdict:
+        return sections.empty("The gate's verdict is gone.")
+    name = wording.verdict(str(verdict.get("verdict")))
+    cost = verdict.get("cost") or {}
+    costs = [
+        ("one-row prediction, median", f"{wording.short(cost.get('latency_ms'))} ms"),
+        ("all files", f"{wording.short((cost.get('size') or 0) / 1e6)} MB"),
+        ("peak of loading and predicting", f"{wording.short((cost.get('memory') or 0) / 1e6)} MB"),
+    ]
+    said = f'<p><span class="verdict {escape(name)}">{escape(name)}</span></p>'
+    reasons = paragraphs([str(reason) for reason in verdict.get("reasons") or ()])
+    return said + reasons + (table(["cost", "measured"], costs, numbers={1}) if cost else "")
+
+
+def _slices(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return sections.empty("No slice was judged.")
+    columns = ["slice", "rows", "difference of loss", "p", "harmed", "rows lacking"]
+    rows = [
+        (
+            str(one.get("name")),
+            wording.number(one.get("rows")),
+            wording.signed(one.get("difference"), 4),
+            wording.short(one.get("p_value")),
+            _yes(one.get("harmed")),
+            wording.number(one.get("lacking")),
+        )
+        for one in found
+    ]
+    return table(columns, rows, numbers={1, 2, 3, 5})
+
+
+def _watched(baseline: Baseline) -> str:
+    columns = ["feature", "kind", "smallest effect (Cohen's h)", "range", "missing at most"]
+    rows = [
+        (
+            one.name,
+            one.kind,
+            wording.short(one.threshold),
+            f"{_bound(one.low)} to {_bound(one.high)}" if one.kind == "numeric" else wording.NONE,
+            wording.share(one.max_missing),
+        )
+        for one in baseline.features
+    ]
+    window = wording.duration(baseline.window_seconds)
+    others = ", ".join(name for name, _ in baseline.unmonitored)
+    said = f"Windows of {window} with at least {wording.number(baseline.min_rows)} rows."
+    logged = f" Logged and not tested: {others}." if others else ""
+    return paragraphs([said + logged]) + table(columns, rows, numbers={2, 4})
+
+
+def _files(manifest: Manifest) -> str:
+    return table(["file", "SHA-256"], sorted(manifest.files.items()))
+
+
+def _bound(value: float | None) -> str:
+    return wording.NONE if value is None else f"{value:g}"
+
+
+def _yes(value: object) -> str:
+    return wording.NONE if value is None else ("yes" if value else "no")
+
+
+def _plain(value: object) -> str:
+    return str(value) if value else wording.NONE
+
+
+def _text(value: object) -> Markup:
+    return Markup(escape(_plain(value)))
