@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +41,7 @@ def card(
         watched = baseline.from_json((Path(folder) / bundle.BASELINE).read_bytes())
     verdict = _verdict(store, loop, str(manifest.facts.get("retraining", "")))
     target = out or Path(f"{wanted}.html")
-    target.write_text(page.render(manifest, verdict, watched), encoding="utf-8")
+    target.write_text(page.render(asdict(manifest), verdict, watched), encoding="utf-8")
     sys.stdout.write(f"{target}\n")
 
 

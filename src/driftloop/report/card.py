@@ -12,7 +12,6 @@ from typing import Any
 from driftloop.report import document, sections, wording
 from driftloop.report.table import Markup, paragraphs, table
 from driftloop_contracts.baseline import Baseline
-from driftloop_contracts.bundle import Manifest
 
 MODELS = {
     "candidate_loss": "the judged model (it has not seen the rows)",
@@ -23,12 +22,12 @@ MODELS = {
 }
 
 
-def render(manifest: Manifest, verdict: Mapping[str, Any], baseline: Baseline) -> str:
+def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Baseline) -> str:
     """Return the page of a bundle; every name and reason in it is escaped.
 
-    ``verdict``: what the gate left beside the Retraining's name; empty where that is gone.
+    ``manifest``: the content of manifest.json; ``verdict``: what the gate left beside the Retraining's name; empty where that is gone.
     """
-    facts = manifest.facts
+    facts = manifest["facts"]
     body = [
         _header(manifest),
         document.section("Where it came from", _origin(facts)),
@@ -38,24 +37,24 @@ def render(manifest: Manifest, verdict: Mapping[str, Any], baseline: Baseline) -
         document.section("What is watched", _watched(baseline)),
         document.section("Files", _files(manifest)),
     ]
-    return document.whole(f"{manifest.loop} {manifest.version}", "".join(body))
+    return document.whole(f"{manifest['loop']} {manifest['version']}", "".join(body))
 
 
-def _header(manifest: Manifest) -> str:
-    facts = manifest.facts
+def _header(manifest: Mapping[str, Any]) -> str:
+    facts = manifest["facts"]
     told = [
         ("objective", facts.get("objective"), False),
         ("label", facts.get("label"), False),
         ("metric", facts.get("metric"), False),
         ("estimator", facts.get("estimator"), False),
         ("rows", wording.number(facts.get("rows")), False),
-        ("data until", manifest.data_end, True),
+        ("data until", manifest["data_end"], True),
     ]
     listed = "".join(
         f"<div{' class=long' if is_long else ''}><dt>{name}</dt><dd>{_text(value)}</dd></div>"
         for name, value, is_long in told
     )
-    title = f"{escape(manifest.loop)} {escape(manifest.version)}"
+    title = f"{escape(manifest['loop'])} {escape(manifest['version'])}"
     return f"<header><h1>{title}</h1><dl class=facts>{listed}</dl></header>"
 
 
@@ -137,8 +136,8 @@ def _watched(baseline: Baseline) -> str:
     return paragraphs([said + logged]) + table(columns, rows, numbers={2, 4})
 
 
-def _files(manifest: Manifest) -> str:
-    return table(["file", "SHA-256"], sorted(manifest.files.items()))
+def _files(manifest: Mapping[str, Any]) -> str:
+    return table(["file", "SHA-256"], sorted(manifest["files"].items()))
 
 
 def _bound(value: float | None) -> str:

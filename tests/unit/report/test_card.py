@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -48,7 +48,7 @@ BASELINE = Baseline(
 
 
 def test_it_tells_where_the_bundle_came_from_and_how_it_was_judged() -> None:
-    page = card.render(MANIFEST, VERDICT, BASELINE)
+    page = card.render(asdict(MANIFEST), VERDICT, BASELINE)
     for told in (
         "0005-a8", "clicked", "80,000", "ads-ctr-5", "drift+growth", "1a2b3c+", "sha256:9",
         "0.28308", "0.34366", "promoted", "6.79 ms", "device = phone", "-0.0300", "discount",
@@ -58,7 +58,7 @@ def test_it_tells_where_the_bundle_came_from_and_how_it_was_judged() -> None:
 
 
 def test_what_it_is_told_is_escaped() -> None:
-    page = card.render(MANIFEST, VERDICT, BASELINE)
+    page = card.render(asdict(MANIFEST), VERDICT, BASELINE)
     assert "<script>" not in page
     assert "<b>0004" not in page
     assert "&lt;b&gt;0004" in page
@@ -66,6 +66,6 @@ def test_what_it_is_told_is_escaped() -> None:
 
 @pytest.mark.parametrize("facts", [{}, {"made_by": None, "metrics": None, "columns": None}])
 def test_an_older_bundle_leaves_gaps_and_no_error(facts: dict[str, Any]) -> None:
-    page = card.render(replace(MANIFEST, facts=facts), {}, BASELINE)
+    page = card.render(asdict(replace(MANIFEST, facts=facts)), {}, BASELINE)
     assert "The gate&#x27;s verdict is gone." in page
     assert "names no metrics" in page
