@@ -25,7 +25,8 @@ MODELS = {
 def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Baseline) -> str:
     """Return the page of a bundle; every name and reason in it is escaped.
 
-    ``manifest``: the content of manifest.json; ``verdict``: what the gate left beside the Retraining's name; empty where that is gone.
+    ``manifest``: the content of manifest.json; ``verdict``: what the gate left beside the
+    Retraining's name, empty where that is gone.
     """
     facts = manifest["facts"]
     body = [
