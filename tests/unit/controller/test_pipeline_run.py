@@ -85,6 +85,31 @@ def progress(objects: Objects, runs: Runs, loop: LearningLoop, now: datetime = N
     return PipelineRun(cluster, loop, {}, found).progress(now)
 
 
+class Slots:
+    def __init__(self, *free: bool) -> None:
+        self.answers = list(free)
+
+    def free(self) -> bool:
+        return self.answers.pop(0)
+
+
+def test_without_a_slot_nothing_starts_and_what_runs_goes_on(runs: Runs, ads: LearningLoop) -> None:
+    objects = Objects()
+    platform = Platform("image", "sidecar", "s3://bucket", "http://sink")
+    cluster = Cluster(objects, runs, None, platform, slots=Slots(False, True))
+
+    def look() -> None:
+        found = objects.get("Retraining", "ads", "ads-ctr-1")
+        assert PipelineRun(cluster, ads, {}, found).progress(NOW) is None
+
+    look()
+    assert (runs.asked, objects.stored["status"]) == ([], {})
+    look()
+    assert runs.asked == ["ads.ads-ctr-1"]
+    look()
+    assert objects.stored["status"]["phase"] == "Running", "nobody is asked again for its slot"
+
+
 def test_marks_of_others_on_the_object_do_not_delay_its_start(
     runs: Runs, ads: LearningLoop
 ) -> None:

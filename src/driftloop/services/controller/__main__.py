@@ -38,6 +38,7 @@ def assembled(settings: Settings) -> Any:
     from driftloop.adapters.kubernetes_objects import Objects
     from driftloop.services.controller.cluster import Cluster
     from driftloop.services.controller.health import Health
+    from driftloop.services.controller.run_slots import RunSlots
     from driftloop_contracts.object_store import open_store
 
     objects = Objects()
@@ -46,7 +47,8 @@ def assembled(settings: Settings) -> Any:
     )
     store = open_store(settings.platform.store)
     health = Health(lambda: doctor.condition(objects, os.environ))
-    return Cluster(objects, runs, store, settings.platform, health=health)
+    slots = RunSlots(objects, settings.max_runs, settings.namespaces)
+    return Cluster(objects, runs, store, settings.platform, health=health, slots=slots)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from driftloop.resources import announcement
 from driftloop.resources.serving import Platform
 from driftloop.services.controller.health import Health
 from driftloop.services.controller.metrics import Metrics
+from driftloop.services.controller.run_slots import RunSlots
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.object_store import ObjectStore
 
@@ -33,7 +34,7 @@ class Runs(Protocol):
 class Cluster:
     """API server, pipeline server, object store, and how loops are served here.
 
-    ``store`` holds one folder a namespace.
+    ``store`` holds one folder a namespace; ``slots``: for pipeline runs (None: no limit).
     """
 
     objects: Objects
@@ -42,6 +43,7 @@ class Cluster:
     platform: Platform
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
+    slots: RunSlots | None = None
 
     def tell(self, event: CloudEvent, loop: Object) -> None:
         """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it.

@@ -10,6 +10,7 @@ from driftloop.adapters.kubernetes_objects import Object, Stale
 from driftloop.loop import LearningLoop
 from driftloop.resources import retraining as retrainings
 from driftloop.services.controller.cluster import Cluster
+from driftloop.services.controller.run_slots import HELD
 from driftloop.training import outcome
 from driftloop.training.outcome import Outcome
 from driftloop_contracts import times
@@ -38,7 +39,7 @@ class PipelineRun:
         """
         if self._status.get("phase") == "Ended":
             return retrainings.outcome(self._status)
-        if not self._status.get("runId") and self._claimed(now):
+        if not self._status.get("runId") and (self._claimed(now) or self._waits()):
             return None
         run = self._chosen(now)
         if run is None:
@@ -70,6 +71,11 @@ class PipelineRun:
         if self._status.get("phase") != "Starting":
             return False
         return now - times.from_text(self._status["started"]) <= CLAIM
+
+    def _waits(self) -> bool:
+        """Return whether it has no slot, and none is free."""
+        slots, phase = self._cluster.slots, self._status.get("phase")
+        return slots is not None and phase not in HELD and not slots.free()
 
     def _start(self) -> Any:
         metadata = self._retraining["metadata"]

@@ -19,7 +19,7 @@ class Settings:
     ``namespaces``: those to watch (none: all); ``turn_seconds``: between two looks at the
     clock; ``kfp_multi_user``: runs belong to their loop's namespace; ``kfp_token``: file of a
     projected token for it; ``liveness``: where to answer probes; ``metrics``: the
-    port to answer /metrics on (0: none).
+    port to answer /metrics on (0: none); ``max_runs``: pipeline runs at once, of all loops.
     """
 
     platform: Platform
@@ -31,6 +31,7 @@ class Settings:
     turn_seconds: float = 30.0
     liveness: str = ""
     metrics: int = 0
+    max_runs: int = 20
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:
@@ -44,6 +45,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         namespaces=tuple(environ.get("DRIFTLOOP_NAMESPACES", "").split()),
         liveness=environ.get("DRIFTLOOP_LIVENESS", ""),
         metrics=_port(environ.get("DRIFTLOOP_METRICS_PORT", "0")),
+        max_runs=_runs(environ.get("DRIFTLOOP_MAX_RUNS", "20")),
         turn_seconds=_seconds(environ.get("DRIFTLOOP_TURN_SECONDS", "30")),
     )
 
@@ -96,6 +98,17 @@ def _port(text: str) -> int:
     """
     if not (text.isdecimal() and int(text) <= 65535):
         raise InvalidInput("DRIFTLOOP_METRICS_PORT", WHERE, "a port, or 0 for none", text)
+    return int(text)
+
+
+def _runs(text: str) -> int:
+    """Return a number of runs, 0 for no limit.
+
+    >>> _runs("20")
+    20
+    """
+    if not (text.isdecimal() and int(text) <= 100_000):
+        raise InvalidInput("DRIFTLOOP_MAX_RUNS", WHERE, "a number of runs, or 0 for no limit", text)
     return int(text)
 
 
