@@ -18,6 +18,7 @@ from driftloop import (
     card_command,
     cluster_commands,
     keys_command,
+    lineage_command,
     order_commands,
     parity_command,
     usecase,
@@ -102,6 +103,7 @@ def loops() -> None:
 
 app.command()(parity_command.parity)
 app.command()(card_command.card)
+app.command()(lineage_command.lineage)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)
