@@ -94,7 +94,8 @@ def _triggers(opened: Event, events: Sequence[Event]) -> list[Event]:
 
 def _within(window: Event, span: tuple[str | None, str]) -> bool:
     onset, until = span
-    return (onset is None or onset <= window["window_start"]) and window["window_end"] <= until
+    start, end = str(window["window_start"]), str(window["window_end"])
+    return (onset is None or onset <= start) and end <= until
 
 
 def _champion(opened: Event, events: Sequence[Event]) -> str:
