@@ -71,6 +71,7 @@ class Serving:
         self._http = httpx.Client(timeout=FLUSH_SECONDS)
         self._started = 0
         self._draining: list[threading.Thread] = []
+        self._awaited: list[threading.Thread] = []
         self._standby: Pair | None = None
         self.pair: Pair | None = None
         self.candidate: Pair | None = None
@@ -98,14 +99,15 @@ class Serving:
             self.pair = self._pair(version)
         self.candidate = None
         self._route(0.0)
-        self._drain(pair for pair in (old, candidate) if pair and pair is not self.pair)
+        left = [pair for pair in (old, candidate) if pair and pair is not self.pair]
+        self._drain(left, is_amid=candidate is not None)
 
     def share(self, version: str, share: float) -> None:
         """Serve ``version`` beside the pair in service, with this share of the traffic."""
         left = self.candidate if self.candidate and self.candidate.version != version else None
         self.candidate, self.shared = self._pair(version), share
         self._route(share)
-        self._drain([left] if left else [])
+        self._drain([left] if left else [], is_amid=True)
 
     def answered(self, version: str) -> dict[str, dict[str, Any]]:
         """Return what was answered by ``version`` since its process began, by the process's name.
@@ -150,21 +152,25 @@ class Serving:
             f"{self.url}/driftloop/backend", json=told, headers=bearer
         ).raise_for_status()
 
-    def _drain(self, pairs: Iterable[Pair]) -> None:
-        # Nothing is in flight on them any more; their last records must not hold up the loop.
-        for pair in pairs:
-            self._draining.append(threading.Thread(target=pair.stop))
-            self._draining[-1].start()
+    def _drain(self, pairs: Iterable[Pair], *, is_amid: bool) -> None:
+        """Let pairs end beside the loop; nothing is in flight on them any more.
+
+        ``is_amid``: they answered since the last flush; the next one waits for their records.
+        """
+        threads = [threading.Thread(target=pair.stop) for pair in pairs]
+        for thread in threads:
+            thread.start()
+        self._draining += threads
+        self._awaited += threads if is_amid else []
 
     def flush(self) -> int:
         """Wait until each predictor has handed its records over; return how many they served.
 
-        A candidate that does not answer has nothing to hand over any more; pairs that were taken
-        out of service meanwhile have written their logs.
+        A candidate that does not answer has nothing to hand over any more; pairs that answered
+        meanwhile and were taken out of service have written their logs.
         """
-        for thread in self._draining:
-            thread.join()
-        self._draining.clear()
+        while self._awaited:
+            self._awaited.pop().join()
         assert self.pair is not None
         served = self._flush(self.pair)
         if self.candidate:
