@@ -6,18 +6,18 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-COMMIT, IMAGE = "DRIFTLOOP_COMMIT", "DRIFTLOOP_IMAGE"
-"""Variables that a process finds them in: an image is built with the first one."""
+COMMIT = "DRIFTLOOP_COMMIT"
+"""Variable that a process finds the commit in: images are built with it."""
 SECONDS = 10.0
 """Longest wait for Git."""
 
 
-def of(environ: Mapping[str, str]) -> dict[str, str]:
+def of(environ: Mapping[str, str], image: str) -> dict[str, str]:
     """Return what made a bundle; '' for what is not known.
 
-    An image that is named by its digest is named for good.
+    ``image``: as a cluster's order names it; one that is named by its digest is named for good.
     """
-    return {"commit": environ.get(COMMIT, ""), "image": environ.get(IMAGE, "")}
+    return {"commit": environ.get(COMMIT, ""), "image": image}
 
 
 def commit(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -110,6 +111,26 @@ def test_drift_in_traffic_ends_in_a_promoted_model_whatever_is_killed(
     assert machine.store(NAMESPACE).list("inference/ads-ctr/")
     assert seconds < 300
     measured(f"drifting traffic to the promoted model: {seconds:.0f} s, {caller.calls} calls")
+
+
+def test_a_person_goes_back_with_kubectl_alone_and_no_call_fails(
+    machine: Installation, served: float, materialized: None, case: UseCase, measured: Callable
+) -> None:
+    predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)[:2]
+    newest = ads.champion(machine, "0002-")
+    order = json.dumps({"spec": {"orders": {"rollback": "previous"}}})
+    with Caller(lambda: predictor.predict(rows)) as caller:
+        began = monotonic()
+        machine.must("patch", "loop", "ads-ctr", "-n", NAMESPACE, "--type", "merge", "-p", order)
+        version = eventually(lambda: ads.champion(machine, "0001-"), "the champion before", 60)
+        eventually(lambda: ads.bundles(machine) == {version}, "the old pods to be gone", 180)
+        seconds = monotonic() - began
+    assert caller.calls > 20
+    assert caller.failures == []
+    assert predictor.predict(rows)["bundle_version"] == version
+    state = machine.objects.get("LearningLoop", NAMESPACE, "ads-ctr")["status"]["ledger"]["state"]
+    assert newest in state["blocked"]
+    measured(f"kubectl patch to the bundle before, in all pods: {seconds:.0f} s")
 
 
 def sources(machine: Installation) -> set[str]:

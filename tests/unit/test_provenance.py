@@ -28,9 +28,9 @@ def test_a_commit_is_named_and_so_is_that_files_differ_from_it(tmp_path: Path) -
 
 def test_where_there_is_no_repository_nothing_is_known(tmp_path: Path) -> None:
     assert provenance.commit(tmp_path / "absent") == ""
-    assert provenance.of({}) == {"commit": "", "image": ""}
+    assert provenance.of({}, "") == {"commit": "", "image": ""}
 
 
-def test_it_is_told_by_the_environment() -> None:
-    environ = {"DRIFTLOOP_COMMIT": "1a2b", "DRIFTLOOP_IMAGE": "driftloop/platform@sha256:1"}
-    assert provenance.of(environ) == {"commit": "1a2b", "image": "driftloop/platform@sha256:1"}
+def test_it_is_told_by_the_environment_and_the_order() -> None:
+    found = provenance.of({"DRIFTLOOP_COMMIT": "1a2b"}, "driftloop/platform@sha256:1")
+    assert found == {"commit": "1a2b", "image": "driftloop/platform@sha256:1"}

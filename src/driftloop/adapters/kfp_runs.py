@@ -21,7 +21,6 @@ from typing import Any
 import yaml
 from kfp_server_api.exceptions import ApiException
 
-from driftloop import provenance
 from driftloop.adapters.unavailable import answering
 
 SERVER, EXPERIMENT = "Kubeflow Pipelines", "driftloop"
@@ -143,15 +142,9 @@ def of_server(host: str, token: str, package: Path, *, multi_user: bool = False)
 
 
 def with_image(package: str, image: str) -> str:
-    """Return the compiled pipeline with every step in ``image`` ('': as it was compiled).
-
-    Each step is told its image's name, so that a bundle can say what made it.
-    """
+    """Return the compiled pipeline with every step in ``image`` ('': as it was compiled)."""
     documents = list(yaml.safe_load_all(package))
     if image:
         for executor in documents[0]["deploymentSpec"]["executors"].values():
-            container = executor["container"]
-            told = [one for one in container.get("env", ()) if one["name"] != provenance.IMAGE]
-            container["env"] = [*told, {"name": provenance.IMAGE, "value": image}]
-            container["image"] = image
+            executor["container"]["image"] = image
     return yaml.safe_dump_all(documents, sort_keys=False)

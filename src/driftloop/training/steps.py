@@ -236,7 +236,8 @@ def _provenance(case: UseCase, work: Order, frame: pd.DataFrame) -> Facts:
         **declared.facts(case.loop),
         "training_window": [str(frame["event_time"].min()), str(frame["event_time"].max())],
         "rows": len(frame),
-        "made_by": provenance.of(os.environ),
+        # Only a cluster's order has a spec, and its steps run in the image that it names.
+        "made_by": provenance.of(os.environ, case.loop.spec.image if work.spec else ""),
         "libraries": {name: version(name) for name in ("scikit-learn", "skops", "numpy")},
     }
 

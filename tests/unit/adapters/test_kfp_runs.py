@@ -104,12 +104,7 @@ def test_a_server_that_refuses_is_unavailable(package: Path) -> None:
 def test_an_image_is_set_in_every_step_and_left_alone_when_there_is_none() -> None:
     text = yaml.safe_dump_all([PACKAGE, {"platforms": {}}])
     first, second = yaml.safe_load_all(with_image(text, "new@sha256:1"))
-    container = first["deploymentSpec"]["executors"]["exec-a"]["container"]
-    told = {"name": "DRIFTLOOP_IMAGE", "value": "new@sha256:1"}
-    assert container == {"image": "new@sha256:1", "env": [told]}
-    again = with_image(yaml.safe_dump_all([first]), "newer")
-    (executor,) = yaml.safe_load(again)["deploymentSpec"]["executors"].values()
-    assert executor["container"]["env"] == [told | {"value": "newer"}]
+    assert first["deploymentSpec"]["executors"]["exec-a"]["container"]["image"] == "new@sha256:1"
     assert second == {"platforms": {}}
     assert next(yaml.safe_load_all(with_image(text, ""))) == PACKAGE
 

@@ -79,14 +79,16 @@ class PipelineRun:
 
     def _start(self) -> Any:
         metadata = self._retraining["metadata"]
-        # The loop as it is declared here, which may not be what its image was built with.
-        order = replace(retrainings.order(self._retraining), spec=self._spec)
+        image = self._loop.spec.image or self._cluster.platform.image
+        # The loop as it is declared here, which may not be what its image was built with; by the
+        # image's name the bundle can say what made it.
+        spec = {**self._spec, "image": image}
+        order = replace(retrainings.order(self._retraining), spec=spec)
         parameters = {
             "loop": self._loop.name,
             "store": self._cluster.platform.within(metadata["namespace"]).store,
             "order": order.to_json(),
         }
-        image = self._loop.spec.image or self._cluster.platform.image
         return self._cluster.runs.create(*_named(self._retraining), image, parameters)
 
     def _outcome(self, run: Any) -> Outcome:
