@@ -71,17 +71,17 @@ def _lineage(opened: Event, events: Sequence[Event]) -> Lineage:
     ended = next((e for e in events if e["type"] == types.RETRAINING_ENDED and _of(e, name)), None)
     version = ended["data"].get("version") if ended else None
     served = [e for e in events if e["type"] in TRAFFIC and e["data"]["version"] == version]
-    return Lineage(name, tuple(_triggers(opened, events)), opened, ended, tuple(served))
+    return Lineage(name, tuple(_triggers(opened, version, events)), opened, ended, tuple(served))
 
 
 def _of(event: Event, retraining: str) -> bool:
     return bool(event["data"]["retraining"] == retraining)
 
 
-def _triggers(opened: Event, events: Sequence[Event]) -> list[Event]:
+def _triggers(opened: Event, own: str | None, events: Sequence[Event]) -> list[Event]:
     """Return the windows within the drift that it was opened for, of the champion of the time."""
     spans = [(c["onset"], c["until"]) for c in opened["data"]["causes"] if c["kind"] == "drift"]
-    champion = _champion(opened, events)
+    champion = _champion(opened, own, events)
     return [
         event
         for event in events
@@ -98,17 +98,14 @@ def _within(window: Event, span: tuple[str | None, str]) -> bool:
     return (onset is None or onset <= start) and end <= until
 
 
-def _champion(opened: Event, events: Sequence[Event]) -> str:
-    """Return what was promoted last before a Retraining was opened."""
+def _champion(opened: Event, own: str | None, events: Sequence[Event]) -> str:
+    """Return what was promoted last before a Retraining was opened; ``own``: what it made."""
     before = [
         event["data"]["version"]
         for event in events
         if event["type"] == types.ROLLOUT_PROMOTED and event["time"] <= opened["time"]
     ]
-    name = opened["data"]["retraining"]
-    ended = [e for e in events if e["type"] == types.RETRAINING_ENDED and _of(e, name)]
-    own = {event["data"]["version"] for event in ended}
-    return next((version for version in reversed(before) if version not in own), "")
+    return next((version for version in reversed(before) if version != own), "")
 
 
 def sentences(one: Lineage) -> list[str]:

@@ -19,7 +19,7 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     """Roll out what passed the gate, or count a retraining that promoted nothing."""
     if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
-    idle = state.model_copy(update={"running": 0, "running_onset": None})
+    idle = state.model_copy(update={"running": 0, "running_onset": None, "running_champion": ""})
     if event.verdict == "promote" and state.running_champion not in ("", state.champion):
         reason = (
             f"{event.version} was judged against {state.running_champion}, no longer in service."

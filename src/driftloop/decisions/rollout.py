@@ -115,7 +115,7 @@ def _followed(state: State, seen: Progress, spec: LoopSpec, now: datetime) -> De
 def _withdrawn(state: State, seen: Progress, follows: Next, spec: LoopSpec) -> Decision:
     """Send all traffic back; what breached does not come again, what was held may be approved."""
     said = f"{seen.version} gives way to {seen.stable}: {' '.join(follows.reasons)}"
-    if follows.blocks:
+    if follows.move == "withdraw":
         state = promotion.blocked(state, seen.version)
     else:
         state = state.model_copy(update={"held": seen.passed})
@@ -125,6 +125,6 @@ def _withdrawn(state: State, seen: Progress, follows: Next, spec: LoopSpec) -> D
 
 
 def _share(seen: Progress, spec: LoopSpec) -> tuple[Shift, str]:
-    share = spec.rollout.steps[min(seen.step, len(spec.rollout.steps) - 1)]
+    share = spec.rollout.share(seen.step)
     said = f"{seen.version} takes {share:.0%} of the traffic."
     return Shift(seen.version, seen.stable, share), said

@@ -109,5 +109,11 @@ def _groups(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
     return (rng.permutation(len(names)) % MOST_GROUPS)[codes]
 
 
+def halves(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
+    """Return 0 or 1 for each row, the same for all rows of an entity, half of the entities each."""
+    codes, names = pd.factorize(entities, use_na_sentinel=False)
+    return (rng.permutation(len(names)) % 2)[codes]
+
+
 def _estimate(found: Floats) -> Estimate:
     return Estimate(float(found[0]), found[1:])

@@ -105,16 +105,16 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
     if not has_champion:
         whole = ruling.together([Ruling(PROMOTE, ("There is no champion yet.",)), *sound])
         return Verdict(whole.verdict, whole.reasons)
-    found = _slices(drawn, parts, gate)
+    found, estimate = _slices(drawn, parts, gate), drawn.relative("candidate_loss", "champion_loss")
     rulings = [
-        primary.judge(drawn, gate, gate.limit(cause), scored),
+        primary.judge(estimate, gate, gate.limit(cause), scored),
         *(slices.ruling_of(one, gate.slices.margin, len(scored)) for one in found),
         *secondary.judge(drawn, gate, len(scored)),
         *(_untold(one, scored, gate) for one in small),
         *sound,
     ]
     whole = ruling.together(rulings)
-    interval = primary.difference(drawn, gate)
+    interval = estimate.interval(gate.confidence)
     predicted = _predicted(scored)
     return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, predicted, tuple(found))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import loss
+from driftloop.evaluation.difference import halves
 
 BINS = 20
 """Of a number's values, equally filled."""
@@ -33,8 +34,7 @@ def explained(
     k, n = rows["positives"].to_numpy("float64"), rows["weight"].to_numpy("float64")
     if min(k.sum(), (n - k).sum()) < FEWEST:
         return {}
-    codes, names = pd.factorize(rows[entity], use_na_sentinel=False)
-    half = (rng.permutation(len(names)) % 2)[codes]
+    half = halves(rows[entity], rng)
     return {column: _explained(_values(rows[column]), half, k, n) for column in columns}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from driftloop.evaluation import ruling
-from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval, Resampled
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Estimate
 from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
 from driftloop.spec.gate import Gate
 
@@ -21,14 +21,12 @@ BETTER = {
 }
 
 
-def difference(drawn: Resampled, gate: Gate) -> Interval:
-    """Return by how much the candidate's loss exceeds the champion's, relative."""
-    return drawn.relative("candidate_loss", "champion_loss").interval(gate.confidence)
+def judge(estimate: Estimate, gate: Gate, limit: float, scored: pd.DataFrame) -> Ruling:
+    """Return whether the candidate keeps ``limit``; if unsure, how many rows it takes.
 
-
-def judge(drawn: Resampled, gate: Gate, limit: float, scored: pd.DataFrame) -> Ruling:
-    """Return whether the candidate keeps ``limit``; if unsure, how many rows it takes."""
-    interval = difference(drawn, gate)
+    ``estimate``: by how much its loss exceeds the champion's, relative.
+    """
+    interval = estimate.interval(gate.confidence)
     rows, entities = len(scored), scored[gate.entity].nunique()
     verdict = ruling.of_interval(interval, limit)
     if entities < FEWEST_ENTITIES:  # resamples of so few say too little
@@ -40,7 +38,6 @@ def judge(drawn: Resampled, gate: Gate, limit: float, scored: pd.DataFrame) -> R
     )
     if verdict != HOLD:
         return Ruling(verdict, (reason,))
-    error = drawn.relative("candidate_loss", "champion_loss").error
-    lacking = ruling.rows_lacking(rows, error, gate.margin, gate.confidence)
+    lacking = ruling.rows_lacking(rows, estimate.error, gate.margin, gate.confidence)
     more = (f"It takes about {lacking} more rows to tell.",) if lacking else ()
     return Ruling(HOLD, (reason, *more), lacking)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
 
+from driftloop.evaluation.difference import halves
 from driftloop.evaluation.slices import Slice
 
 DEPTH = 2
@@ -41,8 +42,7 @@ def found(
 
     ``scored``: ``columns``, ``entity``, ``candidate_loss`` and ``champion_loss`` of each row.
     """
-    codes, names = pd.factorize(scored[entity], use_na_sentinel=False)
-    looks = (rng.permutation(len(names)) % 2 == 0)[codes]
+    looks = halves(scored[entity], rng) == 0
     if not columns or not 0 < looks.sum() < len(scored):
         return []
     inputs, labels = _inputs(scored, columns)

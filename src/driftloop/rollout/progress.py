@@ -79,11 +79,10 @@ class Progress(Value):
 
 @dataclass(frozen=True)
 class Next:
-    """What follows from a look, and why; ``blocks``: the candidate does not come again."""
+    """What follows from a look, and why; a candidate that is withdrawn does not come again."""
 
     move: Move
     reasons: tuple[str, ...] = ()
-    blocks: bool = False
 
 
 def judge(progress: Progress, policy: Policy, now: datetime) -> Next:
@@ -92,8 +91,7 @@ def judge(progress: Progress, policy: Policy, now: datetime) -> Next:
     back = _back(progress, found)
     if back:
         return back
-    step = min(progress.step, len(policy.steps) - 1)  # the policy may have changed meanwhile
-    share, spent = policy.steps[step], now - progress.since
+    share, spent = policy.share(progress.step), now - progress.since
     doubts = tuple(one.sentence for one in found if one.looks_bad)
     enough = progress.requests >= policy.requests and progress.others > 0
     if enough and not doubts and not progress.silent:
@@ -101,7 +99,8 @@ def judge(progress: Progress, policy: Policy, now: datetime) -> Next:
             return Next("promote", ("Every guardrail is surely kept.",))
         if spent >= policy.hold:
             reason = f"{show_duration(policy.hold)} at {share:.0%} without a breach."
-            return Next("promote" if step + 1 == len(policy.steps) else "advance", (reason,))
+            is_last = progress.step + 1 >= len(policy.steps)
+            return Next("promote" if is_last else "advance", (reason,))
     if spent < policy.patience:
         return Next("wait")
     few = f"{progress.requests} requests came at {share:.0%}, {progress.others} beside them."
@@ -117,4 +116,4 @@ def _back(progress: Progress, found: Sequence[Guardrail]) -> Next | None:
     if not reasons:
         return None
     blocks = progress.silent >= SILENT or any(one.blocks for one in breached)
-    return Next("withdraw" if blocks else "hold", reasons, blocks)
+    return Next("withdraw" if blocks else "hold", reasons)

@@ -66,3 +66,7 @@ class Rollout(Spec):
         if not timedelta(0) < self.hold <= self.patience:
             raise ValueError("a hold above 0s and at most the patience")
         return self
+
+    def share(self, step: int) -> float:
+        """Return the share of a step, the last one's beyond it: there may have been more before."""
+        return self.steps[min(step, len(self.steps) - 1)]
