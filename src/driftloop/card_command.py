@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from driftloop import usecase
+from driftloop import last_run, usecase
 from driftloop.training import outcome
 from driftloop_contracts import baseline, bundle, signature
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.object_store import ObjectStore, open_store
+from driftloop_contracts.object_store import ObjectStore
 
 
 def card(
@@ -33,7 +33,7 @@ def card(
     from driftloop.report import card as page
 
     case = usecase.find(name)
-    store, loop = _store(case.name, run), case.loop.name
+    store, loop = last_run.store(case.name, run), case.loop.name
     wanted = _known(store, loop, version)
     with tempfile.TemporaryDirectory() as folder:
         trusted = signature.trusted(os.environ)
@@ -43,11 +43,6 @@ def card(
     target = out or Path(f"{wanted}.html")
     target.write_text(page.render(asdict(manifest), verdict, watched), encoding="utf-8")
     sys.stdout.write(f"{target}\n")
-
-
-def _store(case: str, run: Path | None) -> ObjectStore:
-    local = str((run or Path("runs") / case) / "store")
-    return open_store(local if run else os.environ.get("DRIFTLOOP_STORE") or local)
 
 
 def _known(store: ObjectStore, loop: str, version: str) -> str:

@@ -18,6 +18,7 @@ from driftloop import (
     card_command,
     cluster_commands,
     keys_command,
+    last_run,
     lineage_command,
     order_commands,
     parity_command,
@@ -56,7 +57,7 @@ def run(
     if span.first and span.last and span.first > span.last:
         raise InvalidInput("--to", "the command", f"a day from {span.first} on", str(span.last))
     case = usecase.find(name)
-    turn(Request(case, span, out or _default_out(case.name), port, compare), Console())
+    turn(Request(case, span, out or last_run.folder(case.name), port, compare), Console())
 
 
 @app.command()
@@ -64,7 +65,7 @@ def status(
     name: Annotated[str, typer.Argument(metavar="USECASE")] = "ads_ctr", out: OutOption = None
 ) -> None:
     """Show where a loop stands: champion, drift, retrainings, KPI."""
-    folder = out or _default_out(usecase.find(name).name)
+    folder = out or last_run.folder(usecase.find(name).name)
     found, console = _summary(folder), Console()
     for label, value in _standing(found):
         console.print(f"[bold]{label:<14}[/] ", end="")
@@ -77,7 +78,7 @@ def explain(
 ) -> None:
     """Say why a retraining ran, or did not, from the recorded reasons."""
     loop_name, _, number = retraining.rpartition("-")
-    folder = out or _default_out(loop_name.replace("-", "_"))
+    folder = out or last_run.folder(loop_name.replace("-", "_"))
     found = _summary(folder)
     rows = {row["id"]: row for row in found["retrainings"]}
     if retraining not in rows:
@@ -92,7 +93,7 @@ def loops() -> None:
     table = Table("use case", "loop", "champion", "last run", box=None)
     for name in usecase.folders():
         case = usecase.find(name)
-        path = _default_out(name) / "summary.json"
+        path = last_run.folder(name) / "summary.json"
         found = json.loads(path.read_text()) if path.exists() else None
         champion = _champion(found) if found else "-"
         table.add_row(
@@ -151,10 +152,6 @@ def _day(text: str, option: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise InvalidInput(option, "the command", "a day such as 2012-04-01", text) from None
-
-
-def _default_out(name: str) -> Path:
-    return Path("runs") / name
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from driftloop import last_run, usecase
 from driftloop import lineage as core
-from driftloop import usecase
 from driftloop_contracts.errors import InvalidInput
 
 
@@ -22,7 +22,7 @@ def lineage(
     ] = None,
 ) -> None:
     """Say what led to a bundle and what became of it, or what an event led to."""
-    path = events or (run or Path("runs") / usecase.find(of).name) / "events.jsonl"
+    path = events or (run or last_run.folder(usecase.find(of).name)) / "events.jsonl"
     found = core.trace(name, core.read(_lines(path)))
     if not found:
         allowed = "a version, a Retraining or an event that led to one"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftloop import parity_check, usecase
+from driftloop import last_run, parity_check, usecase
 from driftloop.archive import Archive
 from driftloop.features.parity import FeatureParity
 from driftloop.inference_log import InferenceLog
@@ -21,7 +20,6 @@ from driftloop.parity_check import Checked
 from driftloop.quantities import parse_duration, parse_share
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.object_store import open_store
 
 Quantity = TypeVar("Quantity", float, timedelta)
 NUMBERS = ("rows", "equal", "differing")
@@ -54,9 +52,7 @@ def _quantity(option: str, parse: Callable[[str], Quantity], text: str) -> Quant
 
 def _checked(case: UseCase, last: timedelta, out: Path | None) -> Checked:
     """Compare what the store's log holds, or raise InvalidInput where that is nothing."""
-    local = (out or Path("runs") / case.name) / "store"
-    address = str(local) if out else os.environ.get("DRIFTLOOP_STORE") or str(local)
-    store = open_store(address)
+    store = last_run.store(case.name, out)
     # Feast takes seconds to import: other commands must not pay for it.
     from driftloop.adapters.feast_repository import FeatureRepository
 
