@@ -71,14 +71,19 @@ class Resampled:
         return found
 
     def relative(self, first: str, second: str) -> Estimate:
-        """Return (first - second) / second, of two columns of losses.
+        """Return (first - second) / second, of two columns of losses."""
+        found = self.ratio(first, second)
+        return Estimate(found.value - 1, found.drawn - 1)
 
-        Resamples in which the second has no loss, because none of its entities came, are left out.
+    def ratio(self, above: str, below: str) -> Estimate:
+        """Return one column's sum over another's.
+
+        Resamples in which that is 0, because none of its entities came, are left out.
         """
-        above, below = self.of(first), self.of(second)
-        held = below > 0
+        top, bottom = self.of(above), self.of(below)
+        held = bottom > 0
         held[0] = True
-        return _estimate(above[held] / np.maximum(below[held], 1e-300) - 1)
+        return _estimate(top[held] / np.maximum(bottom[held], 1e-300))
 
     def less_balanced(self, first: str, second: str, observed: str) -> Estimate:
         """Return how much further from 1 first / observed is than second / observed, in logs."""

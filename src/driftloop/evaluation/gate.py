@@ -46,6 +46,7 @@ from driftloop.spec.gate import Gate
 SUMMED = (
     *(f"{name}_{what}" for name in MODELS for what in ("loss", "brier", "predicted")),
     "positives",
+    "weight",
 )
 """Columns of scored rows whose sums the whole is judged by."""
 
@@ -70,7 +71,7 @@ class Verdict:
     """What the gate says, with the reasons a person reads; ``lacking``: rows it would take more.
 
     ``difference``: of the losses, relative; ``predicted``: the candidate's mean prediction over the
-    champion's, on the same rows.
+    champion's, on the same rows; ``losses``: each model's, a row, by its name.
     """
 
     verdict: str
@@ -79,15 +80,21 @@ class Verdict:
     difference: Interval | None = None
     predicted: float | None = None
     slices: tuple[Found, ...] = ()
+    losses: Mapping[str, Interval] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers, as they are stored beside the reasons."""
         return {
-            "difference": list(self.difference) if self.difference else None,
+            "difference": _listed(self.difference),
             "predicted": self.predicted,
-            "slices": [asdict(one) for one in self.slices],
+            "slices": [asdict(one) | {"interval": _listed(one.interval)} for one in self.slices],
             "lacking": self.lacking,
+            "losses": {name: _listed(one) for name, one in self.losses.items()},
         }
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return list(interval) if interval else None
 
 
 def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) -> Verdict:
@@ -101,10 +108,10 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
     parts = [one for one in every if one not in small]
     columns = _columns(scored, parts)
     drawn = difference.resample(columns, scored[gate.entity], gate.resamples, rng)
-    sound = _sound(evidence, drawn, gate, rng)
+    sound, losses = _sound(evidence, drawn, gate, rng), _losses(drawn, gate.confidence)
     if not has_champion:
         whole = ruling.together([Ruling(PROMOTE, ("There is no champion yet.",)), *sound])
-        return Verdict(whole.verdict, whole.reasons)
+        return Verdict(whole.verdict, whole.reasons, losses=losses)
     found, estimate = _slices(drawn, parts, gate), drawn.relative("candidate_loss", "champion_loss")
     rulings = [
         primary.judge(estimate, gate, gate.limit(cause), scored),
@@ -114,9 +121,24 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
         *sound,
     ]
     whole = ruling.together(rulings)
-    interval = estimate.interval(gate.confidence)
-    predicted = _predicted(scored)
-    return Verdict(whole.verdict, whole.reasons, whole.lacking, interval, predicted, tuple(found))
+    return Verdict(
+        whole.verdict,
+        whole.reasons,
+        whole.lacking,
+        difference=estimate.interval(gate.confidence),
+        predicted=_predicted(scored),
+        slices=tuple(found),
+        losses=losses,
+    )
+
+
+def _losses(drawn: Resampled, confidence: float) -> dict[str, Interval]:
+    """Return each model's loss a row."""
+    return {
+        name: drawn.ratio(f"{name}_loss", "weight").interval(confidence)
+        for name in MODELS
+        if f"{name}_loss" in drawn.names and "weight" in drawn.names
+    }
 
 
 def _entities(scored: pd.DataFrame, part: Slice, gate: Gate) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from driftloop.evaluation.difference import Estimate
+from driftloop.evaluation.difference import Estimate, Interval
 from driftloop.evaluation.ruling import HOLD, PROMOTE, REJECT, Ruling
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -43,7 +43,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of one slice; ``lacking``: rows that it would take to know (0: none)."""
+    """What is known of one slice.
+
+    ``lacking``: rows that it would take to know (0: none); ``interval``: the difference between its
+    one-sided 95 % bounds.
+    """
 
     name: str
     rows: int
@@ -52,6 +56,7 @@ class Found:
     harmed: bool
     lacking: int
     is_found: bool = False
+    interval: Interval | None = None
 
     @property
     def is_vague(self) -> bool:
@@ -84,7 +89,8 @@ def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -
 def _found(part: Slice, one: Estimate, p_value: float, harmed: bool, times: float) -> Found:
     rows = int(part.inside.sum())
     lacking = 0 if harmed else max(0, math.ceil(rows * (times - 1)))
-    return Found(part.name, rows, one.value, p_value, harmed, lacking, part.is_found)
+    bounds = one.interval(1 - ERROR)
+    return Found(part.name, rows, one.value, p_value, harmed, lacking, part.is_found, bounds)
 
 
 def ruling_of(one: Found, margin: float, rows: int) -> Ruling:

@@ -14,12 +14,14 @@ from driftloop.report.table import Markup, paragraphs, table
 from driftloop_contracts.baseline import Baseline
 
 MODELS = {
-    "candidate_loss": "the judged model (it has not seen the rows)",
-    "champion_loss": "the champion of the time",
-    "trivial_loss": "always the training rows' rate",
-    "base_entropy": "always these rows' own rate",
-    "release_loss": "this model (it was fitted on the rows as well)",
+    "candidate": "the judged model (it has not seen the rows)",
+    "champion": "the champion of the time",
+    "trivial": "always the training rows' rate",
+    "base": "always these rows' own rate",
+    "release": "this model (it was fitted on the rows as well)",
 }
+METRICS = {name: f"{name}_{'entropy' if name == 'base' else 'loss'}" for name in MODELS}
+"""What the manifest calls them."""
 
 
 def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Baseline) -> str:
@@ -32,7 +34,7 @@ def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Ba
     body = [
         _header(manifest),
         document.section("Where it came from", _origin(facts)),
-        document.section("How it predicts", _losses(facts)),
+        document.section("How it predicts", _losses(facts, verdict)),
         document.section("What the gate said", _gate(verdict)),
         document.section("Slices", _slices(verdict.get("slices") or ())),
         document.section("What is watched", _watched(baseline)),
@@ -77,12 +79,25 @@ def _origin(facts: Mapping[str, Any]) -> str:
     return table(["fact", "value"], [(name, _plain(value)) for name, value in rows])
 
 
-def _losses(facts: Mapping[str, Any]) -> str:
-    metrics = facts.get("metrics") or {}
-    rows = [(told, wording.number(metrics[n], 5)) for n, told in MODELS.items() if n in metrics]
+def _losses(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    metrics, bounds = facts.get("metrics") or {}, verdict.get("losses") or {}
+    rows = [
+        (told, wording.number(metrics[METRICS[name]], 5), _between(bounds.get(name), 5))
+        for name, told in MODELS.items()
+        if METRICS[name] in metrics
+    ]
     if not rows:
         return sections.empty("The bundle names no metrics.")
-    return table(["loss a row in nats, on the held-out rows", "value"], rows, numbers={1})
+    columns = ["loss a row in nats, on the held-out rows", "value", "one-sided bounds"]
+    return table(columns, rows, numbers={1, 2})
+
+
+def _between(interval: Sequence[Any] | None, digits: int) -> str:
+    """Return the bounds of an interval (low, estimate, high)."""
+    if not interval:
+        return wording.NONE
+    low, _, high = interval
+    return f"{wording.number(low, digits)} to {wording.number(high, digits)}"
 
 
 def _gate(verdict: Mapping[str, Any]) -> str:
@@ -103,19 +118,20 @@ def _gate(verdict: Mapping[str, Any]) -> str:
 def _slices(found: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return sections.empty("No slice was judged.")
-    columns = ["slice", "rows", "difference of loss", "p", "harmed", "rows lacking"]
+    columns = ["slice", "rows", "difference of loss", "95 % bounds", "p", "harmed", "rows lacking"]
     rows = [
         (
             str(one.get("name")),
             wording.number(one.get("rows")),
             wording.signed(one.get("difference"), 4),
+            _between(one.get("interval"), 4),
             wording.short(one.get("p_value")),
             _yes(one.get("harmed")),
             wording.number(one.get("lacking")),
         )
         for one in found
     ]
-    return table(columns, rows, numbers={1, 2, 3, 5})
+    return table(columns, rows, numbers={1, 2, 3, 4, 6})
 
 
 def _watched(baseline: Baseline) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from driftloop.rollout.contrast import Moments
+from driftloop.rollout.entities import Entities
 from driftloop.value import Value
 
 
 class Arm(Value):
     """Requests, those that failed, and moments of what was answered.
 
-    ``latency``: natural logarithm of milliseconds, a request; ``prediction``: a row.
+    ``latency``: natural logarithm of milliseconds, a request; ``prediction``: a row; ``entities``:
+    the predictions of the rows that were recorded.
     """
 
     requests: int = 0
     failed: int = 0
     latency: Moments = Moments()
     prediction: Moments = Moments()
+    entities: Entities = Entities()
 
     def __add__(self, other: Arm) -> Arm:
         """Return what both did."""
@@ -26,6 +29,7 @@ class Arm(Value):
             failed=self.failed + other.failed,
             latency=self.latency + other.latency,
             prediction=self.prediction + other.prediction,
+            entities=self.entities + other.entities,
         )
 
     def since(self, before: Arm) -> Arm:
@@ -35,6 +39,7 @@ class Arm(Value):
             failed=self.failed - before.failed,
             latency=self.latency - before.latency,
             prediction=self.prediction - before.prediction,
+            entities=self.entities - before.entities,
         )
 
 

@@ -71,6 +71,10 @@ class Bounds(NamedTuple):
     estimate: float
     high: float
 
+    def widened(self, reach: float) -> Bounds:
+        """Return them so much further apart on each side."""
+        return Bounds(self.low - reach, self.estimate, self.high + reach)
+
 
 class Side(Value):
     """One bundle's looks: sum of w^2 / n, of squared distances within looks, of n - 1."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+from scipy.special import stdtrit
+
 from driftloop.rollout import guardrail
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.contrast import Bounds, Contrast
+from driftloop.rollout.entities import Entities
 from driftloop.rollout.failures import Failures
 from driftloop.rollout.guardrail import GUARDED, Guardrail, Standing
 from driftloop.spec.rollout import Guardrails
@@ -14,12 +17,16 @@ from driftloop.value import Value
 
 
 class Evidence(Value):
-    """Sums over all looks of both bundles, ``usual``: what the stable one did in all of them."""
+    """Sums over all looks of both bundles.
+
+    ``usual``: what the stable one did in all of them; ``entities``: whom the candidate predicted.
+    """
 
     failures: Failures = Failures()
     latency: Contrast = Contrast()
     prediction: Contrast = Contrast()
     usual: Arm = Arm()
+    entities: Entities = Entities()
 
     def after(self, candidate: Arm, stable: Arm, allowed: Guardrails) -> Evidence:
         """Return the evidence with what both did since the last look."""
@@ -29,6 +36,7 @@ class Evidence(Value):
             latency=self.latency.after(candidate.latency, stable.latency),
             prediction=self.prediction.after(candidate.prediction, stable.prediction),
             usual=self.usual + stable,
+            entities=self.entities + candidate.entities,
         )
 
     def guardrails(self, allowed: Guardrails, predicted: float = 1.0) -> list[Guardrail]:
@@ -56,13 +64,22 @@ class Evidence(Value):
         return Guardrail("Failures", standing, sentence, evidence > 0)
 
     def _predicting(self, allowed: Guardrails, alpha: float, predicted: float) -> Guardrail:
-        found, usual = self.prediction.bounds(alpha), self.usual.prediction.mean
+        # Half of the chance for the rows at all looks, half for the entities, which are drawn once.
+        found, usual = self.prediction.bounds(alpha / 2), self.usual.prediction.mean
         bounds = Bounds(*(one - (predicted - 1) * usual for one in found))
+        bounds = bounds.widened(self._reach(alpha / 2))
         away = Bounds(
             max(bounds.low, -bounds.high), abs(bounds.estimate), max(bounds.high, -bounds.low)
         )
         worst = allowed.prediction * abs(predicted * usual)
-        # Other entities ask each bundle, and may differ for good: a person is to look.
+        # On rows later than the gate's a sound one may predict otherwise: a person is to look.
         return guardrail.of_bounds(
             "The mean prediction", away, worst, "from what the gate saw", blocks=False
         )
+
+    def _reach(self, alpha: float) -> float:
+        """Return by how much the means may differ because of whom each bundle was asked."""
+        own, other = self.entities, self.usual.entities
+        freedom = min(own.groups, other.groups) - 1
+        error = math.hypot(own.error, other.error)
+        return float(stdtrit(freedom, 1 - alpha / 2) * error) if freedom > 0 else math.inf

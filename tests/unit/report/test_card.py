@@ -33,8 +33,9 @@ VERDICT: dict[str, Any] = {
     "reasons": ["It is not worse than <b>0004</b>."],
     "slices": [
         {"name": "device = phone", "rows": 204, "difference": -0.03, "p_value": 0.92,
-         "harmed": False, "lacking": 0},
+         "harmed": False, "lacking": 0, "interval": [-0.0711, -0.03, 0.0123]},
     ],
+    "losses": {"candidate": [0.27111, 0.28308, 0.29555]},
     "cost": {"latency_ms": 6.785, "size": 103_728.0, "memory": 677_641.0},
 }  # fmt: skip
 BASELINE = Baseline(
@@ -52,7 +53,7 @@ def test_it_tells_where_the_bundle_came_from_and_how_it_was_judged() -> None:
     for told in (
         "0005-a8", "clicked", "80,000", "ads-ctr-5", "drift+growth", "1a2b3c+", "sha256:9",
         "0.28308", "0.34366", "promoted", "6.79 ms", "device = phone", "-0.0300", "discount",
-        "0 to 1", "query_ctr_3d", "ab" * 32,
+        "0.27111 to 0.29555", "-0.0711 to 0.0123", "0 to 1", "query_ctr_3d", "ab" * 32,
     ):  # fmt: skip
         assert told in page
 

@@ -10,6 +10,7 @@ import pytest
 from driftloop.rollout import progress
 from driftloop.rollout.arm import Arm, Seen
 from driftloop.rollout.contrast import Moments
+from driftloop.rollout.entities import counted
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
 from driftloop.spec.rollout import Rollout
@@ -30,6 +31,7 @@ def arm(
         failed=int(rng.binomial(requests, failing)),
         latency=of(latency),
         prediction=of(prediction),
+        entities=counted(rng.integers(500, size=requests), prediction),
     )
 
 

@@ -8,6 +8,7 @@ import uuid
 
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.contrast import Moments
+from driftloop.rollout.entities import Array, Entities, counted
 
 Sums = tuple[int, float, float]
 
@@ -25,6 +26,7 @@ class Counters:
         self._failed = 0
         self._latency: Sums = (0, 0.0, 0.0)
         self._prediction: Sums = (0, 0.0, 0.0)
+        self._entities = Entities()
 
     def answered(self, milliseconds: float, predictions: list[float]) -> None:
         """Count a request that was answered; one whose prediction is no number has failed."""
@@ -37,6 +39,12 @@ class Counters:
             self._latency = _plus(self._latency, (1, latency, latency**2))
             self._prediction = _plus(self._prediction, (len(predictions), total, square))
 
+    def recorded(self, entities: Array, predictions: Array) -> None:
+        """Count of whom rows were; not while they are answered, for it takes its time."""
+        more = counted(entities, predictions)
+        with self._lock:
+            self._entities += more
+
     def failed(self) -> None:
         """Count a request that failed through no fault of its caller."""
         with self._lock:
@@ -46,11 +54,13 @@ class Counters:
         """Return all that was counted."""
         with self._lock:
             failed, latency, prediction = self._failed, self._latency, self._prediction
+            entities = self._entities
         return Arm(
             requests=latency[0] + failed,
             failed=failed,
             latency=_moments(latency),
             prediction=_moments(prediction),
+            entities=entities,
         )
 
 

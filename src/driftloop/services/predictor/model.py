@@ -40,6 +40,7 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         estimator: Any,
         repository: FeatureRepository,
         recorder: Recorder,
+        counters: Counters,
         *,
         pod_uid: str,
         now: Callable[[], datetime],
@@ -49,24 +50,13 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         self.usecase, self.version, self.estimator = usecase, version, estimator
         self.repository, self.recorder = repository, recorder
         self.pod_uid, self.now, self.replay = pod_uid, now, replay
-        self.counters = Counters()
+        self.counters = counters
         self.ready = True
 
     async def predict(
         self, body: Any, headers: dict[str, str] | None = None, _: Any = None
     ) -> dict[str, Any] | InferResponse:
         """Answer a V1 body or a V2 request; what is wrong with it is a 400 with a sentence."""
-        try:
-            return await self._predict(body, headers)
-        except BadRequest:
-            raise
-        except Exception:
-            self.counters.failed()
-            raise
-
-    async def _predict(
-        self, body: Any, headers: dict[str, str] | None
-    ) -> dict[str, Any] | InferResponse:
         began, headers = time.perf_counter(), headers or {}
         v2 = isinstance(body, InferRequest)
         try:

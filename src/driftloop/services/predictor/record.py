@@ -57,6 +57,10 @@ class Record:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def column(self, name: str) -> Array:
+        """Return an entity's keys or a feature's values."""
+        return self.keys[name] if name in self.keys else self.features[name]
+
     @property
     def weight(self) -> float:
         """Return the sum of the rows' own sampling weights."""

@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -32,7 +32,10 @@ EVENT_ROWS = 2000
 
 
 class Recorder:
-    """Sends the records of one predictor by ``delivery`` (None counts them as sent)."""
+    """Sends the records of one predictor by ``delivery`` (None counts them as sent).
+
+    ``seen`` is called, outside of any request, with the records of each event.
+    """
 
     def __init__(
         self,
@@ -42,8 +45,10 @@ class Recorder:
         bounds: Bounds | None = None,
         *,
         interval: float = INTERVAL,
+        seen: Callable[[Sequence[Record]], None] = lambda _: None,
     ) -> None:
         self._delivery, self._source, self._origin = delivery, source, origin
+        self._seen = seen
         self._waiting = Waiting(bounds or Bounds())
         self._counts, self._lock = Counter[str](), threading.Lock()
         # A container that starts again in its pod counts from 0 again, under the same source.
@@ -96,6 +101,7 @@ class Recorder:
             self._hurry.wait(self._interval)
             self._hurry.clear()
             while records := self._waiting.take(EVENT_ROWS):
+                self._seen(records)
                 self._hand_over(records)
 
     def _hand_over(self, records: Sequence[Record]) -> None:

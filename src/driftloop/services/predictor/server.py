@@ -7,9 +7,11 @@ import gc
 import importlib
 import logging
 import signal
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+import numpy as np
 import uvicorn
 from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
@@ -22,9 +24,11 @@ from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.bundle import compatibility, model_file
 from driftloop.services import listener
 from driftloop.services.predictor import metrics
+from driftloop.services.predictor.counters import Counters
 from driftloop.services.predictor.delivery import Delivery
+from driftloop.services.predictor.failures import Failures
 from driftloop.services.predictor.model import BundleModel
-from driftloop.services.predictor.record import Origin
+from driftloop.services.predictor.record import Origin, Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
 from driftloop.usecase import UseCase
@@ -44,24 +48,33 @@ def load(settings: Settings) -> BundleModel:
     )
     installed = {name: metadata.version(name) for name in compatibility.ALIKE}
     compatibility.check(settings.bundle, manifest.facts.get("libraries", {}), installed)
+    counters = Counters()
     return BundleModel(
         case,
         settings.bundle,
         model_file.load(settings.scratch / bundle.MODEL),
         _features(case, settings),
-        _recorder(case, settings),
+        _recorder(case, settings, counters),
+        counters,
         pod_uid=settings.pod_uid,
         now=clock.now,
         replay=settings.event_time,
     )
 
 
-def _recorder(case: UseCase, settings: Settings) -> Recorder:
+def _recorder(case: UseCase, settings: Settings, counters: Counters) -> Recorder:
     name, columns = case.loop.name, case.loop.spec.features.columns
+    entity = case.loop.spec.gate.entity
+
+    def seen(records: Sequence[Record]) -> None:
+        predictions = np.concatenate([record.predictions for record in records])
+        counters.recorded(np.concatenate([r.column(entity) for r in records]), predictions)
+
     kinds = {column.name: column.kind for column in columns}
     origin = Origin(name, settings.bundle, settings.pod_uid, kinds)
     delivery = Delivery(settings.sidecar) if settings.sidecar else None
-    return Recorder(delivery, f"/driftloop/{name}/predictor/{settings.pod_uid}", origin)
+    source = f"/driftloop/{name}/predictor/{settings.pod_uid}"
+    return Recorder(delivery, source, origin, seen=seen)
 
 
 def _features(case: UseCase, settings: Settings) -> FeatureRepository:
@@ -104,7 +117,8 @@ def serve(settings: Settings) -> None:
     model = load(settings)
     REGISTRY.register(metrics.Records(model.recorder.status))
     bound = listener.bind(settings.host, settings.port)
-    config = uvicorn.Config(create_app(model), log_config=None, access_log=False)
+    app = Failures(create_app(model), model.counters.failed)
+    config = uvicorn.Config(app, log_config=None, access_log=False)
     server = listener.Server(config)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, server.stop)
