@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from driftloop import last_run, usecase
+from driftloop.bundle import retention
 from driftloop.training import outcome
 from driftloop_contracts import baseline, bundle, signature
 from driftloop_contracts.errors import InvalidInput
@@ -47,8 +48,7 @@ def card(
 
 def _known(store: ObjectStore, loop: str, version: str) -> str:
     """Return the version asked for, or the newest; raise InvalidInput for one that is not there."""
-    prefix = bundle.key(loop, "").rstrip("/") + "/"
-    known = sorted({key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)})
+    known = retention.stored(store, loop)
     if not known or (version and version not in known):
         allowed = f"one of {', '.join(known[-9:])}" if known else "one; there are none"
         raise InvalidInput("a bundle", store.uri, allowed, version or "nothing")

@@ -22,6 +22,7 @@ from driftloop import (
     lineage_command,
     order_commands,
     parity_command,
+    retain_command,
     usecase,
 )
 from driftloop.usecase import Span
@@ -105,6 +106,7 @@ def loops() -> None:
 app.command()(parity_command.parity)
 app.command()(card_command.card)
 app.command()(lineage_command.lineage)
+app.command()(retain_command.retain)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

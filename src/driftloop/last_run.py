@@ -7,6 +7,9 @@ from pathlib import Path
 
 from driftloop_contracts.object_store import ObjectStore, open_store
 
+LEDGER = "ledger.db"
+"""File of a run's ledger, in its folder."""
+
 
 def folder(name: str) -> Path:
     """Return the folder of the last run of the use case ``name``."""

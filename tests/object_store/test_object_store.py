@@ -39,6 +39,16 @@ def test_a_missing_key_is_a_key_error(store: ObjectStore) -> None:
         store.get("nothing/here")
 
 
+def test_what_is_removed_is_gone_once_and_for_all(store: ObjectStore) -> None:
+    for name in ("a/one", "a/two"):
+        store.put(name, b"x")
+    for _ in range(2):
+        store.remove("a/one")
+    assert store.list("a/") == ["a/two"]
+    with pytest.raises(KeyError):
+        store.get("a/one")
+
+
 def test_empty_and_large_objects(store: ObjectStore) -> None:
     large = os.urandom(5_000_000)
     store.put("empty", b"")

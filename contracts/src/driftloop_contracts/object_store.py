@@ -34,6 +34,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> list[str]:
         """Return the keys that begin with ``prefix``, sorted."""
 
+    def remove(self, key: str) -> None:
+        """Remove the object; one that is absent is as good as removed."""
+
 
 def open_store(uri: str, environ: Mapping[str, str] | None = None) -> ObjectStore:
     """Return the store at ``uri``: a path, ``file://path`` or ``s3://bucket/prefix``.
@@ -97,6 +100,16 @@ class FileStore:
         keys = (p.relative_to(self.root).as_posix() for p in files)
         return sorted(key for key in keys if key.startswith(prefix))
 
+    def remove(self, key: str) -> None:
+        """Remove the file, and its folder with the last one."""
+        target = self.root / checked(key)
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"Cannot remove {target}: {error.strerror}.") from error
+        with suppress(OSError):
+            target.parent.rmdir()
+
 
 class S3Store:
     """Objects of one bucket below one prefix, through MinIO's client."""
@@ -127,6 +140,11 @@ class S3Store:
             begin = start + (checked(prefix) if prefix else "")
             found = self.client.list_objects(self.bucket, begin, recursive=True)
             return sorted(str(item.object_name)[len(start) :] for item in found)
+
+    def remove(self, key: str) -> None:
+        """Remove the object; a bucket that keeps versions keeps it as an older one."""
+        with self._answering("remove", key):
+            self.client.remove_object(self.bucket, self.within(key))
 
     def within(self, key: str) -> str:
         """Return the object's name in the bucket."""

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from driftloop import parity_check, parquet
+from driftloop import last_run, parity_check, parquet
 from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.archive import Archive
 from driftloop.laptop import console as view
@@ -39,7 +39,6 @@ from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput, RunFailed
 from driftloop_contracts.object_store import ObjectStore, open_store
 
-LEDGER = "ledger.db"
 SETTLE = timedelta(days=14)
 """How long after a scheduled change its features may still move because of it."""
 
@@ -175,7 +174,7 @@ def _assembled(
         serving = Serving(environ, python, folder.path, url, request.port, entity)
         stack.callback(serving.close)
         serving.stand_by()
-        ledger = SqliteLedger(folder / LEDGER)
+        ledger = SqliteLedger(folder / last_run.LEDGER)
         stack.callback(ledger.close)
         package = root / "pipelines" / "compiled" / "training.yaml"
         # The pipeline alone may sign; whoever serves only verifies.

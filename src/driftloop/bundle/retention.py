@@ -1,0 +1,51 @@
+"""Retention: which bundles a loop still needs, and letting the others go.
+
+What the ledger names stays: the champion, those of the past that a person may go back to, what is
+on its way into service, what is held. So do the newest ones, of which some may not be judged yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from driftloop.state import State
+from driftloop_contracts import bundle
+from driftloop_contracts.object_store import ObjectStore
+
+
+def named(state: State) -> set[str]:
+    """Return the versions that the ledger names."""
+    rollout = (state.rollout.version, state.rollout.stable) if state.rollout else ()
+    held = (state.held.version,) if state.held else ()
+    found = {state.champion, state.running_champion, *state.before, *rollout, *held}
+    return found - {""}
+
+
+def expired(versions: Sequence[str], named: Collection[str], keep: int) -> list[str]:
+    """Return the versions that may go, oldest first: neither named nor among the newest ``keep``.
+
+    >>> expired(["0001-a", "0002-b", "0003-c", "0004-d"], {"0001-a"}, keep=2)
+    ['0002-b']
+    """
+    oldest = sorted(versions, key=_age)
+    return [one for one in oldest[: max(0, len(oldest) - keep)] if one not in named]
+
+
+def stored(store: ObjectStore, loop: str) -> list[str]:
+    """Return the versions of which a file is left, oldest first."""
+    prefix = bundle.key(loop, "").rstrip("/") + "/"
+    found = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
+    return sorted(found, key=_age)
+
+
+def remove(store: ObjectStore, loop: str, version: str) -> None:
+    """Remove a bundle, its manifest first: what is left after a kill is no bundle any more."""
+    keys = store.list(bundle.key(loop, version))
+    for key in sorted(keys, key=lambda key: not key.endswith(f"/{bundle.MANIFEST}")):
+        store.remove(key)
+
+
+def _age(version: str) -> tuple[int, str]:
+    """Return what orders versions: their number, beyond 9999 too."""
+    number = version.partition("-")[0]
+    return (int(number) if number.isascii() and number.isdecimal() else -1), version
