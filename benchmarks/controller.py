@@ -24,7 +24,7 @@ from driftloop.adapters import kubernetes_objects
 from driftloop.adapters.kubernetes_ledger import KubernetesLedger
 from driftloop.adapters.kubernetes_objects import Objects
 from driftloop.ledger import Entry
-from driftloop.resources.serving import Platform
+from driftloop.resources.platform import Platform
 from driftloop.services.controller import operator
 from driftloop.services.controller.cluster import Cluster
 from driftloop.state import State

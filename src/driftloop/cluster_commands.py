@@ -21,14 +21,15 @@ def render(
     namespace: Annotated[str, typer.Option(help="Where the loop lives.")] = "default",
 ) -> None:
     """Print what the controller applies for a loop, for review in git."""
-    from driftloop.resources import documents, serving
+    from driftloop.resources import documents, lineup, serving
     from driftloop.services.controller import settings
 
     loop = usecase.find(name).loop
     metadata = loop.metadata.model_copy(update={"namespace": namespace})
     loop = loop.model_copy(update={"metadata": metadata})
     platform = settings.platform(DEFAULTS | dict(os.environ)).within(namespace)
-    sys.stdout.write(documents.dump(serving.objects(loop, version, platform)))
+    alone = lineup.first(serving.goal(loop, platform, version))
+    sys.stdout.write(documents.dump(serving.objects(loop, alone, platform)))
 
 
 def doctor() -> None:

@@ -29,6 +29,10 @@ RIGHTS = {
         "watch loopevents.driftloop.io",
         "patch inferenceservices.serving.kserve.io",
         "patch poddisruptionbudgets.policy",
+        "patch services",
+        "get deployments.apps",
+        "list endpointslices.discovery.k8s.io",
+        "get httproutes.gateway.networking.k8s.io",
     ),
     "driftloop-receiver": (
         "create tokenreviews.authentication.k8s.io",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import traffic
 from installation import Installation
 from waiting import eventually
 
-from driftloop.resources.serving import BUNDLE
+from driftloop.resources.lineup import BUNDLE
 from driftloop_contracts import times
 
 NAMESPACE = "driftloop-test-ads"
@@ -43,6 +44,18 @@ def deploy(machine: Installation, manifest: dict[str, Any], replicas: int = 1) -
     return seconds
 
 
+def patch(machine: Installation, **spec: Any) -> None:
+    """Change the loop's spec as a person does with kubectl."""
+    content, loop = json.dumps({"spec": spec}), ("loop", "ads-ctr", "-n", NAMESPACE)
+    machine.must("patch", *loop, "--type", "merge", "-p", content)
+
+
+def state(machine: Installation) -> dict[str, Any]:
+    """Return what the controller knows of the loop."""
+    found = machine.objects.get("LearningLoop", NAMESPACE, "ads-ctr")
+    return found["status"]["ledger"]["state"]
+
+
 def retraining(machine: Installation, name: str) -> dict[str, Any]:
     return machine.objects.get("Retraining", NAMESPACE, name)
 
@@ -70,15 +83,15 @@ def bundles(machine: Installation) -> set[str]:
 
 
 class Predictor:
-    """The loop's predictor behind its Service, while pods come and go."""
+    """The loop's predictor behind a Service, while pods come and go."""
 
-    def __init__(self, machine: Installation) -> None:
-        address = machine.service(NAMESPACE, "ads-ctr-predictor")
-        self.url = f"{address}/v1/models/ads-ctr:predict"
+    def __init__(self, machine: Installation, service: str = "ads-ctr-champion") -> None:
+        self.url = f"{machine.service(NAMESPACE, service)}/v1/models/ads-ctr:predict"
+        self.headers: dict[str, str] = {}
 
     def predict(self, rows: list[dict[str, Any]], time: str = "") -> dict[str, Any]:
         """Ask at an event time, by default an old one: a newer one would close the windows."""
-        headers = {"driftloop-event-time": time or moment(QUIET_DAY)}
+        headers = self.headers | {"driftloop-event-time": time or moment(QUIET_DAY)}
         # A connection of its own for every request: none is left open to an old pod.
         answer = httpx.post(self.url, json={"instances": rows}, headers=headers, timeout=20)
         assert answer.status_code == 200, answer.text
@@ -88,6 +101,19 @@ class Predictor:
         """Send a day's requests, at that day's event time."""
         for first in range(0, len(rows), 100):
             self.predict(rows[first : first + 100], moment(ago, minutes=first))
+
+
+class Routed(Predictor):
+    """The loop's predictors behind a gateway, which splits traffic between them."""
+
+    def __init__(self, machine: Installation) -> None:
+        (host,) = machine.objects.get("HTTPRoute", NAMESPACE, "ads-ctr")["spec"]["hostnames"]
+        self.url = f"{machine.gateway}/v1/models/ads-ctr:predict"
+        self.headers = {"host": host}
+
+    def versions(self, rows: list[dict[str, Any]], calls: int = 10) -> set[str]:
+        """Return the bundles that answer some calls."""
+        return {self.predict(rows)["bundle_version"] for _ in range(calls)}
 
 
 def moment(ago: int, minutes: int = 0) -> str:

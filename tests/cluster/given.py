@@ -3,7 +3,8 @@
 ``make test-cluster KUBECONFIG=... STANDINS=no`` installs Driftloop there. The environment says
 where things are: DRIFTLOOP_STORE and the AWS_* keys (an S3 that pods and this machine reach by
 one address), DRIFTLOOP_ONLINE_STORE, DRIFTLOOP_KFP (as pods reach it), DRIFTLOOP_IMAGE and
-DRIFTLOOP_SIDECAR_IMAGE with their tags, and KFP_NAMESPACE where pipelines run (kubeflow).
+DRIFTLOOP_SIDECAR_IMAGE with their tags, and KFP_NAMESPACE where pipelines run (kubeflow). GATEWAY,
+the address of KServe's gateway, has canaries tried as well.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Given(Installation):
             environ["DRIFTLOOP_STORE"],
         )
         self._proxy = proxy
+        self.gateway = environ.get("GATEWAY", "")
 
     def images(self, tag: str) -> tuple[str, str]:
         return os.environ["DRIFTLOOP_IMAGE"], os.environ["DRIFTLOOP_SIDECAR_IMAGE"]

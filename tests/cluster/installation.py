@@ -27,6 +27,9 @@ class Installation(Cluster):
         super().__init__(folder, kubeconfig)
         self.secret, self.kfp, self.bucket = secret, kfp, bucket
 
+    gateway = ""
+    """Address of a gateway that splits traffic by HTTPRoutes; '' for none."""
+
     def images(self, tag: str) -> tuple[str, str]:
         """Return the platform's and the sidecar's image."""
         return f"{PLATFORM}:{tag}", f"{SIDECAR}:{tag}"

@@ -58,7 +58,12 @@ class Machine(Installation):
         self.start("redis", [*redis, "--requirepass", self._password])
         standins = HERE / "standins"
         self.must("apply", "-f", str(standins / "kserve.yaml"))
+        kinds = subprocess.check_output([HERE / "cluster.sh", "crds"], text=True).strip()
+        self.must("apply", "--server-side", "-f", kinds)
         self.start("kserve", [sys.executable, str(standins / "kserve_controller.py")])
+        port = str(free_port(self.host))
+        self.gateway = f"http://{self.host}:{port}"
+        self.start("gateway", [sys.executable, str(standins / "gateway.py"), self.host, port])
         folder, port = str(self.folder / "kfp"), self.kfp.rpartition(":")[2]
         environ = {"KFP_HOST": self.host, "KFP_NAMESPACE": "kubeflow"}
         self.must("create", "namespace", "kubeflow")
@@ -79,6 +84,21 @@ class Machine(Installation):
         command = [os.environ["DRIFTLOOP_MINIO"], "server", "--address", address]
         command += ["--console-address", "127.0.0.1:0", str(self.folder / "minio")]
         self._minio = self.start("minio", command, **keys)
+
+    def throttle(self, version: str, share: float) -> None:
+        """Give the predictors of a bundle this share of a core (cgroup v1, as kubelet here)."""
+        told = f"DRIFTLOOP_BUNDLE={version}".encode()
+        command = ["pgrep", "-f", "^python -m driftloop.services.predictor"]
+        for pid in subprocess.run(command, capture_output=True, text=True).stdout.split():
+            process = Path("/proc") / pid
+            if told in (process / "environ").read_bytes().split(b"\0"):
+                (line,) = [
+                    line
+                    for line in (process / "cgroup").read_text().splitlines()
+                    if "cpu" in line.split(":")[1].split(",")
+                ]
+                group = Path("/sys/fs/cgroup/cpu") / line.split(":")[2].lstrip("/")
+                (group / "cpu.cfs_quota_us").write_text(str(int(share * 100_000)))
 
     def kill_a_sidecar(self) -> None:
         found = subprocess.run(["pgrep", "-f", "^python -m drift_sidecar"], capture_output=True)

@@ -14,7 +14,7 @@ from waiting import eventually
 
 from driftloop.adapters.kubernetes_objects import Stale
 from driftloop.resources import loop_event
-from driftloop.resources.serving import BUNDLE
+from driftloop.resources.lineup import BUNDLE
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -12,7 +12,7 @@ import ads
 import pytest
 import traffic
 import yaml
-from ads import DRIFT_DAYS, NAMESPACE, QUIET_DAY, Caller, Predictor
+from ads import DRIFT_DAYS, NAMESPACE, QUIET_DAY, Caller, Predictor, Routed
 from api_server import ROOT
 from given import reached
 from installation import Installation
@@ -24,6 +24,11 @@ from driftloop.adapters.kfp_runs import KfpRuns
 from driftloop.usecase import UseCase
 
 pytestmark = pytest.mark.node
+
+CANARY = {
+    "mode": "canary", "steps": ["50%"], "hold": "10s", "requests": 20, "patience": "10m",
+    "guardrails": {"latency": "100%"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -118,19 +123,98 @@ def test_a_person_goes_back_with_kubectl_alone_and_no_call_fails(
 ) -> None:
     predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)[:2]
     newest = ads.champion(machine, "0002-")
-    order = json.dumps({"spec": {"orders": {"rollback": "previous"}}})
     with Caller(lambda: predictor.predict(rows)) as caller:
         began = monotonic()
-        machine.must("patch", "loop", "ads-ctr", "-n", NAMESPACE, "--type", "merge", "-p", order)
+        ads.patch(machine, orders={"rollback": "previous"})
         version = eventually(lambda: ads.champion(machine, "0001-"), "the champion before", 60)
         eventually(lambda: ads.bundles(machine) == {version}, "the old pods to be gone", 180)
         seconds = monotonic() - began
     assert caller.calls > 20
     assert caller.failures == []
     assert predictor.predict(rows)["bundle_version"] == version
-    state = machine.objects.get("LearningLoop", NAMESPACE, "ads-ctr")["status"]["ledger"]["state"]
-    assert newest in state["blocked"]
+    assert newest in ads.state(machine)["blocked"]
     measured(f"kubectl patch to the bundle before, in all pods: {seconds:.0f} s")
+
+
+@pytest.fixture(scope="module")
+def routed(machine: Installation, served: float, materialized: None) -> Routed:
+    """Let bundles come as canaries, once the pods of the champion are such as KServe asks for."""
+    if not machine.gateway:
+        pytest.skip("There is no gateway to call through: set GATEWAY.")
+    ads.patch(machine, rollout=CANARY)
+    initializers = ".spec.initContainers[*].name"
+    eventually(lambda: len(ads.of_pods(machine, initializers)) == 2, "pods for canaries", 120)
+    eventually(lambda: len(ads.of_pods(machine, ".metadata.name")) == 2, "the old pods to go", 120)
+    return Routed(machine)
+
+
+def test_where_bundles_come_as_canaries_going_back_takes_seconds_and_restarts_nothing(
+    machine: Installation, routed: Routed, case: UseCase, measured: Callable
+) -> None:
+    rows = traffic.instances(case, QUIET_DAY)[:2]
+    inside = Predictor(machine)
+    with (
+        Caller(lambda: routed.predict(rows)) as caller,
+        Caller(lambda: inside.predict(rows)) as within,
+    ):
+        began = monotonic()
+        ads.patch(machine, orders={"rollback": "previous again"})
+        version = eventually(lambda: ads.champion(machine, "0002-"), "the champion before", 60)
+        eventually(lambda: routed.versions(rows) == {version}, "it to answer alone", 60)
+        seconds = monotonic() - began
+        pods = set(ads.of_pods(machine, ".metadata.name"))
+        eventually(lambda: ads.bundles(machine) == {version}, "the old pods to be gone", 180)
+    assert caller.failures == within.failures == []
+    assert set(ads.of_pods(machine, ".metadata.name")) <= pods, "nothing started again"
+    assert inside.predict(rows)["bundle_version"] == version
+    assert seconds < 30
+    measured(f"canaries: kubectl patch to the bundle before alone: {seconds:.0f} s")
+
+
+def test_a_candidate_takes_over_through_the_gateway_and_no_call_fails(
+    machine: Installation, routed: Routed, case: UseCase, measured: Callable
+) -> None:
+    rows = traffic.instances(case, QUIET_DAY)[:2]
+    with Caller(lambda: routed.predict(rows)) as caller:
+        candidate, stable = next_candidate(machine)
+        eventually(lambda: routed.versions(rows) == {candidate, stable}, "both to answer", 120)
+        began = monotonic()
+        eventually(lambda: ads.champion(machine, candidate), "the promotion", 180)
+        eventually(lambda: routed.versions(rows) == {candidate}, "it to answer alone", 60)
+        seconds = monotonic() - began
+        eventually(lambda: ads.bundles(machine) == {candidate}, "the old pods to be gone", 180)
+    assert caller.failures == []
+    measured(f"canaries: half of the traffic to all: {seconds:.0f} s, {caller.calls} calls")
+
+
+def test_a_bad_candidate_goes_back_and_no_call_fails(
+    machine: Installation, routed: Routed, case: UseCase, measured: Callable
+) -> None:
+    if not hasattr(machine, "throttle"):
+        pytest.skip("What runs there is not slowed down.")
+    rows = traffic.instances(case, QUIET_DAY)[:2]
+    with ExitStack() as stack:
+        callers = [stack.enter_context(Caller(lambda: routed.predict(rows))) for _ in range(3)]
+        candidate, stable = next_candidate(machine)
+        machine.throttle(candidate, 0.15)
+        eventually(lambda: candidate in ads.state(machine)["blocked"], "it to be sent back", 240)
+        began = monotonic()
+        eventually(lambda: routed.versions(rows) == {stable}, "the stable one alone", 60)
+        seconds = monotonic() - began
+        eventually(lambda: ads.bundles(machine) == {stable}, "its pods to be gone", 180)
+    assert [failure for caller in callers for failure in caller.failures] == []
+    assert ads.champion(machine, stable)
+    assert seconds < 30
+    calls = sum(caller.calls for caller in callers)
+    measured(f"canaries: the decision to go back to the stable one: {seconds:.0f} s, {calls} calls")
+
+
+def next_candidate(machine: Installation) -> tuple[str, str]:
+    """Let the model grow old; return the bundle on its way into service, and the one there."""
+    ads.patch(machine, retrain={"maxAge": "20s"})
+    found = eventually(lambda: ads.state(machine).get("rollout"), "a candidate", 180)
+    ads.patch(machine, retrain={"maxAge": "60d"})
+    return found["passed"]["version"], found["stable"]
 
 
 def sources(machine: Installation) -> set[str]:

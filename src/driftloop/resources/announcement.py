@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from driftloop.resources.serving import LOOP, Manifest
+from driftloop.resources.pod import LOOP, Manifest
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 

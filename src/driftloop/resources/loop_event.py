@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from driftloop.resources.serving import LOOP, Manifest
+from driftloop.resources.pod import LOOP, Manifest
 from driftloop_contracts.cloudevent import CloudEvent
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from driftloop.resources import conditions
 from driftloop.resources.conditions import Condition
-from driftloop.resources.serving import LOOP, Manifest
+from driftloop.resources.pod import LOOP, Manifest
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
 from driftloop_contracts import times

@@ -21,7 +21,7 @@ def of(state: State, known: dict[str, Any], now: datetime, generation: int) -> d
     standing: dict[str, Any] = {
         "stage": _stage(state),
         "champion": state.champion,
-        "candidate": f"{state.number}" if state.running else "",
+        "candidate": _candidate(state),
         "drift": _drift(state),
         "conditions": conditions.merged(before, _conditions(state), now, generation),
         "observedGeneration": generation,
@@ -31,7 +31,15 @@ def of(state: State, known: dict[str, Any], now: datetime, generation: int) -> d
     return standing
 
 
+def _candidate(state: State) -> str:
+    if state.rollout:
+        return state.rollout.version
+    return f"{state.number}" if state.running else ""
+
+
 def _stage(state: State) -> str:
+    if state.rollout:
+        return "RollingOut"
     if state.running:
         return "Retraining" if state.champion else "Training"
     return "Serving" if state.champion else "Scoped"

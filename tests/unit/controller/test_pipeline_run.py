@@ -11,7 +11,7 @@ import pytest
 from driftloop.adapters.kfp_runs import Run
 from driftloop.adapters.kubernetes_objects import Stale
 from driftloop.loop import LearningLoop
-from driftloop.resources.serving import Platform
+from driftloop.resources.platform import Platform
 from driftloop.services.controller import pipeline_run
 from driftloop.services.controller.cluster import Cluster
 from driftloop.services.controller.pipeline_run import CLAIM, PipelineRun

@@ -9,15 +9,20 @@ import pytest
 
 from driftloop.loop import LearningLoop
 from driftloop.resources import serving
-from driftloop.resources.serving import Platform
+from driftloop.resources.lineup import BUNDLE, Lineup
+from driftloop.resources.platform import Platform
 
 PLATFORM = Platform(
     "driftloop/platform@sha256:1", "driftloop/sidecar@sha256:2", "s3://b", "http://c"
 )
 
 
+def service(ads: LearningLoop, version: str = "1-a", platform: Platform = PLATFORM) -> Any:
+    return serving.inference_service(ads, Lineup("", version, platform.replicas), platform)
+
+
 def containers(ads: LearningLoop, platform: Platform = PLATFORM) -> dict[str, dict[str, Any]]:
-    predictor = serving.inference_service(ads, "1-a", platform)["spec"]["predictor"]
+    predictor = service(ads, platform=platform)["spec"]["predictor"]
     return {container["name"]: container for container in predictor["containers"]}
 
 
@@ -26,9 +31,9 @@ def environ(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_both_containers_read_the_bundle_from_their_pod(ads: LearningLoop) -> None:
-    service = serving.inference_service(ads, "0001-abc", PLATFORM)
-    assert service["spec"]["predictor"]["annotations"] == {serving.BUNDLE: "0001-abc"}
-    path = {"fieldRef": {"fieldPath": f"metadata.annotations['{serving.BUNDLE}']"}}
+    found = service(ads, "0001-abc")
+    assert found["spec"]["predictor"]["annotations"] == {BUNDLE: "0001-abc"}
+    path = {"fieldRef": {"fieldPath": f"metadata.annotations['{BUNDLE}']"}}
     for container in containers(ads).values():
         assert environ(container)["DRIFTLOOP_BUNDLE"] == path
 
@@ -36,16 +41,17 @@ def test_both_containers_read_the_bundle_from_their_pod(ads: LearningLoop) -> No
 def test_kserve_finds_the_predictor_where_it_looks_for_it(ads: LearningLoop) -> None:
     """The first container, by that name; with a model it would pull models itself."""
     assert list(containers(ads)) == ["kserve-container", "drift-sidecar"]
-    assert "model" not in serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+    assert "model" not in service(ads)["spec"]["predictor"]
 
 
 def test_only_the_pod_template_differs_between_two_bundles(ads: LearningLoop) -> None:
-    first, second = (serving.objects(ads, version, PLATFORM) for version in ("1-a", "2-b"))
-    assert [a == b for a, b in zip(first, second, strict=True)] == [False, True]
+    lineups = (Lineup("", version, PLATFORM.replicas) for version in ("1-a", "2-b"))
+    first, second = (serving.objects(ads, lineup, PLATFORM) for lineup in lineups)
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, False, True]
 
 
 def test_a_new_bundle_comes_up_beside_the_old_one(ads: LearningLoop) -> None:
-    predictor = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+    predictor = service(ads)["spec"]["predictor"]
     assert predictor["deploymentStrategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert predictor["terminationGracePeriodSeconds"] >= 20
 
@@ -63,7 +69,7 @@ def test_containers_keep_the_restricted_profile(ads: LearningLoop, name: str) ->
     assert not confined["allowPrivilegeEscalation"]
     assert confined["capabilities"] == {"drop": ["ALL"]}
     assert {"requests", "limits"} <= set(container["resources"])
-    pod = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]["securityContext"]
+    pod = service(ads)["spec"]["predictor"]["securityContext"]
     assert pod["runAsNonRoot"]
 
 
@@ -84,7 +90,7 @@ def test_a_loop_may_name_its_own_image(ads: LearningLoop) -> None:
 
 def test_who_is_trusted_over_tls_is_a_config_map_of_the_namespace(ads: LearningLoop) -> None:
     platform = replace(PLATFORM, authorities="driftloop-ca")
-    predictor = serving.inference_service(ads, "1-a", platform)["spec"]["predictor"]
+    predictor = service(ads, platform=platform)["spec"]["predictor"]
     assert predictor["volumes"][-1]["configMap"] == {"name": "driftloop-ca"}
     for container in containers(ads, platform).values():
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
@@ -93,7 +99,7 @@ def test_who_is_trusted_over_tls_is_a_config_map_of_the_namespace(ads: LearningL
 
 
 def test_only_the_sidecar_has_the_spool_and_its_volume_is_the_larger(ads: LearningLoop) -> None:
-    predictor = serving.inference_service(ads, "1-a", PLATFORM)["spec"]["predictor"]
+    predictor = service(ads)["spec"]["predictor"]
     (volume,) = [v["emptyDir"] for v in predictor["volumes"] if v["name"] == "spool"]
     told = environ(containers(ads)["drift-sidecar"])
     mounts = {

@@ -9,10 +9,12 @@ from typing import Any, Protocol
 
 from driftloop.adapters.kubernetes_objects import Object, Objects, Stale
 from driftloop.resources import announcement
-from driftloop.resources.serving import Platform
+from driftloop.resources.platform import Platform
+from driftloop.services.controller import pod_counters
 from driftloop.services.controller.health import Health
 from driftloop.services.controller.metrics import Metrics
 from driftloop.services.controller.run_slots import RunSlots
+from driftloop.services.controller.unsettled import Unsettled
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.object_store import ObjectStore
 
@@ -34,7 +36,8 @@ class Runs(Protocol):
 class Cluster:
     """API server, pipeline server, object store, and how loops are served here.
 
-    ``store`` holds one folder a namespace; ``slots``: for pipeline runs (None: no limit).
+    ``store`` holds one folder a namespace; ``slots``: for pipeline runs (None: no limit); ``ask``:
+    reads a pod's status; ``unsettled``: loops whose bundle changes now.
     """
 
     objects: Objects
@@ -44,6 +47,8 @@ class Cluster:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     slots: RunSlots | None = None
+    ask: pod_counters.Ask = pod_counters.ask
+    unsettled: Unsettled = field(default_factory=Unsettled)
 
     def tell(self, event: CloudEvent, loop: Object) -> None:
         """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it.

@@ -21,6 +21,7 @@ from driftloop.resources import retraining as retrainings
 from driftloop.resources import serving
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller.cluster import Cluster
+from driftloop.services.controller.cluster_serving import ClusterServing
 from driftloop.services.controller.controller import Controller
 from driftloop.services.controller.pipeline_run import PipelineRun
 from driftloop.training.order import Order
@@ -44,6 +45,7 @@ class ClusterLoop:
         self.controller = Controller(
             self.loop, self.ledger, self, lambda event: cluster.tell(event, self.resource)
         )
+        self.serving = ClusterServing(cluster, self.loop, self._owned)
 
     def turn(self, now: datetime) -> None:
         """Look at the clock, do what is owed, and make what serves what should serve."""
@@ -54,6 +56,7 @@ class ClusterLoop:
             self._follow(state.running, now)
         self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
         self.controller.settle(now)
+        self.look(now)
         self.ledger.observe(now, self.cluster.health.conditions(now))
         self.serve()
 
@@ -61,14 +64,27 @@ class ClusterLoop:
         """Take an event once."""
         self.controller.receive(event, now)
 
+    def look(self, now: datetime) -> None:
+        """Compare a bundle on its way into service with the one in service.
+
+        Before its first answer there is nothing to compare: pods take their time to start.
+        """
+        rollout = self.ledger.state(self.loop.name)[0].rollout
+        if rollout and (rollout.looked or self.answered(rollout.version)):
+            self.controller.look(now)
+
     def serve(self) -> None:
-        """Apply what serves the champion, or the version that spec.pin names."""
+        """Take a step towards serving the champion, or the version that spec.pin names."""
+        if self.loop.spec.paused:
+            return
         state, _ = self.ledger.state(self.loop.name)
-        version = self.loop.spec.pin or state.champion
+        version, rollout = self.loop.spec.pin or state.champion, state.rollout
+        beside: tuple[Any, ...] = ()
+        if rollout and version == rollout.stable:
+            beside = rollout.version, self.loop.spec.rollout.share(rollout.step)
         if version:
-            platform = self.cluster.platform.within(self.namespace)
-            for content in serving.objects(self.loop, version, platform):
-                self.cluster.objects.apply(content["kind"], self.namespace, self._owned(content))
+            platform = self.cluster.platform
+            self.serving.serve(serving.goal(self.loop, platform, version, *beside))
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome | None:
         """Create the Retraining; its own handler starts the run and tells how it ended."""
@@ -78,20 +94,20 @@ class ClusterLoop:
         return None
 
     def promote(self, version: str) -> None:
-        """Apply what serves the champion; the ledger already says who that is."""
+        """Begin to serve the champion; the ledger already says who that is."""
         self.serve()
 
     def shift(self, version: str, stable: str, share: float) -> None:
-        """Raise InvalidInput: a cluster moves all traffic at once as yet."""
-        raise _no_split(self.loop.name)
+        """Begin to give a candidate its share; the ledger already says which."""
+        self.serve()
 
     def withdraw(self, version: str, stable: str) -> None:
-        """Apply what serves the champion; the ledger already says who that is."""
+        """Begin to take a candidate out of service; the ledger already says so."""
         self.serve()
 
     def answered(self, version: str) -> dict[str, Arm]:
-        """Raise InvalidInput: a cluster moves all traffic at once as yet."""
-        raise _no_split(self.loop.name)
+        """Return what each process that serves ``version`` answered since its start."""
+        return self.serving.answered(version)
 
     def drive(self, retraining: Object, now: datetime) -> None:
         """Bring one Retraining further: start its run, look at it, take how it ended."""
@@ -132,16 +148,7 @@ def parsed(resource: Object) -> LearningLoop:
     """Return the LearningLoop of an API object; raise InvalidInput for one that breaks a rule."""
     metadata = {key: resource["metadata"][key] for key in ("name", "namespace")}
     content = {key: resource[key] for key in ("apiVersion", "kind", "spec")}
-    found = loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
-    if found.spec.rollout.mode != "direct":
-        raise _no_split(found.name)
-    return found
-
-
-def _no_split(name: str) -> InvalidInput:
-    return InvalidInput(
-        "spec.rollout.mode", f"LearningLoop {name}", "direct in a cluster, as yet", "canary"
-    )
+    return loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
 
 
 def take(cluster: Cluster, received: Object, now: datetime) -> None:

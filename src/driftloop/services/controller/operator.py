@@ -33,6 +33,8 @@ RETRAININGS = (GROUP, VERSION, "retrainings")
 EVENTS = (GROUP, VERSION, "loopevents")
 DRIVE_SECONDS = 3.0
 """Between two looks at a pipeline run."""
+HASTE_SECONDS = 1.0
+"""Between two steps from one bundle to another."""
 RETRY_SECONDS = 3.0
 """After a conflict, or while a server does not answer."""
 
@@ -93,6 +95,7 @@ def run(cluster: Cluster, settings: Settings) -> None:
 async def _run(cluster: Cluster, settings: Settings) -> None:
     await asyncio.to_thread(_await_kinds, cluster)
     rounds = asyncio.create_task(_go_round(cluster, settings))
+    haste = asyncio.create_task(_hasten(cluster))
     try:
         await kopf.operator(
             registry=registered(cluster),
@@ -103,6 +106,7 @@ async def _run(cluster: Cluster, settings: Settings) -> None:
         )
     finally:
         rounds.cancel()
+        haste.cancel()
 
 
 def _await_kinds(cluster: Cluster) -> None:
@@ -122,6 +126,24 @@ async def _go_round(cluster: Cluster, settings: Settings) -> None:
     while True:
         await asyncio.sleep(settings.turn_seconds)
         await asyncio.to_thread(go_round, cluster, settings.namespaces or ("",))
+
+
+async def _hasten(cluster: Cluster) -> None:
+    """Bring loops whose bundle changes now to the next step as soon as the last one is done."""
+    while True:
+        await asyncio.sleep(HASTE_SECONDS)
+        await asyncio.to_thread(hasten, cluster)
+
+
+def hasten(cluster: Cluster) -> None:
+    """Take a step in serving each loop whose bundle changes now."""
+    for namespace, name in cluster.unsettled.due():
+        what = f"LearningLoop {namespace}/{name}"
+        _tried(cluster, "LearningLoop", what, partial(_serve, cluster, namespace, name))
+
+
+def _serve(cluster: Cluster, namespace: str, name: str) -> None:
+    ClusterLoop(cluster, namespace, name).serve()
 
 
 def go_round(cluster: Cluster, namespaces: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from driftloop.resources.serving import Platform
+from driftloop.resources.platform import Platform
 from driftloop_contracts.errors import InvalidInput
 
 WHERE = "the environment"

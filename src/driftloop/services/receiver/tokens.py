@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from driftloop.adapters.kubernetes_objects import Objects
-from driftloop.resources.serving import AUDIENCE
+from driftloop.resources.pod import AUDIENCE
 from driftloop.services.receiver.admission import Refused
 
 KNOWN_SECONDS, UNKNOWN_SECONDS = 60.0, 10.0

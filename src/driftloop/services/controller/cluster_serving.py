@@ -1,0 +1,97 @@
+"""Cluster serving: what serves a loop, brought one step at a time to what should.
+
+Each step follows from what the cluster shows, not from what was done last, and is written only
+over the InferenceService it was decided on: a kill, or another controller, costs no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from driftloop.adapters.kubernetes_objects import Absent, Object
+from driftloop.loop import LearningLoop
+from driftloop.resources import lineup as lineups
+from driftloop.resources import serving
+from driftloop.resources.lineup import Goal, Lineup, Seen
+from driftloop.rollout.arm import Arm
+from driftloop.services.controller import pod_counters
+from driftloop.services.controller.cluster import Cluster
+
+
+class ClusterServing:
+    """What serves one loop; ``owned`` makes an object the loop's."""
+
+    def __init__(
+        self, cluster: Cluster, loop: LearningLoop, owned: Callable[[Object], Object]
+    ) -> None:
+        self._cluster, self._loop, self._owned = cluster, loop, owned
+        self._namespace = loop.metadata.namespace
+
+    def serve(self, goal: Goal) -> None:
+        """Take the next step towards ``goal``; raise Stale when another took one meanwhile."""
+        service = self._found("InferenceService", self._loop.name)
+        live = lineups.read(service) if service else None
+        lineup = self._following(live, goal) if live else lineups.first(goal)
+        platform = self._cluster.platform.within(self._namespace)
+        # The Service leads to a canary with all the traffic before that one takes the name.
+        self._apply(serving.champion_service(self._loop, live or lineup))
+        content = serving.inference_service(self._loop, lineup, platform)
+        if service:
+            content["metadata"]["resourceVersion"] = service["metadata"]["resourceVersion"]
+        self._apply(content)
+        self._apply(serving.disruption_budget(self._loop))
+        key = self._namespace, self._loop.name
+        self._cluster.unsettled.note(key, lineup, is_reached=lineups.is_reached(lineup, goal))
+
+    def _following(self, live: Lineup, goal: Goal) -> Lineup:
+        """Return the next lineup; a loop at rest is not looked at any further."""
+        is_at_rest = live.canary is None and lineups.is_reached(live, goal)
+        return lineups.following(live, Seen() if is_at_rest else self._seen(live), goal)
+
+    def answered(self, version: str) -> dict[str, Arm]:
+        """Return what each process that serves ``version`` answered since its start."""
+        service = self._found("InferenceService", self._loop.name)
+        if service is None:
+            return {}
+        live = lineups.read(service)
+        beside = (live.canary.name, live.canary.version) if live.canary else ("", "")
+        names = [n for n, v in ((live.name, live.version), beside) if v == version]
+        addresses = [one for name in names for one in self._addresses(name)]
+        return pod_counters.of(addresses, self._cluster.ask)
+
+    def _addresses(self, name: str) -> list[str]:
+        """Return where the predictor's pods are that get requests."""
+        service = lineups.deployment(self._loop.name, name)
+        selector = f"kubernetes.io/service-name={service}"
+        slices = self._cluster.objects.list("EndpointSlice", self._namespace, selector)
+        return pod_counters.addresses(slices)
+
+    def _seen(self, live: Lineup) -> Seen:
+        stable = self._deployment(live.name)
+        pods = int(stable.get("spec", {}).get("replicas", 0))
+        if live.canary is None:
+            return Seen(pods)
+        service = lineups.deployment(self._loop.name, live.canary.name)
+        shares = {lineups.share_of(route, service) for route in self._routes()}
+        known = frozenset(share for share in shares if share is not None)
+        routed = None if None in shares else known
+        return Seen(pods, lineups.available(self._deployment(live.canary.name)), routed)
+
+    def _routes(self) -> list[Object]:
+        """Return KServe's routes: the loop's own, and that of its predictor."""
+        names = self._loop.name, lineups.deployment(self._loop.name, "")
+        found = (self._found("HTTPRoute", name) for name in names)
+        return [route for route in found if route]
+
+    def _deployment(self, name: str) -> Object:
+        return self._found("Deployment", lineups.deployment(self._loop.name, name)) or {}
+
+    def _found(self, kind: str, name: str) -> Object | None:
+        with suppress(Absent):
+            return self._cluster.objects.get(kind, self._namespace, name)
+        return None
+
+    def _apply(self, content: dict[str, Any]) -> None:
+        self._cluster.objects.apply(content["kind"], self._namespace, self._owned(content))
