@@ -55,7 +55,8 @@ class State(Value):
     replicas that are not complete; ``matured``: the champion's mature records, not yet enough to
     be judged; ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
     back and do not come again; ``held``: what a person may approve; ``before``: champions of the
-    past, the newest last; ``obeyed``: orders that are done.
+    past, the newest last; ``obeyed``: orders that are done; ``alike``: whether a window of the
+    champion was like its reference.
     """
 
     champion: str = ""
@@ -79,3 +80,4 @@ class State(Value):
     held: Passed | None = None
     before: tuple[str, ...] = ()
     obeyed: Obeyed = Obeyed()
+    alike: bool = False

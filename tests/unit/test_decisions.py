@@ -77,6 +77,24 @@ def test_a_passed_gate_promotes(ads: LearningLoop) -> None:
     assert (decision.state.champion, decision.state.running) == ("v1", 0)
 
 
+def test_drift_from_a_champions_first_window_on_may_be_its_own_doing(ads: LearningLoop) -> None:
+    """The first bundle took over from none; the second one's first windows tell."""
+    first = decide(serving(ads), window(1, shifts="category"), ads.spec, at(2))
+    assert "took over" not in first.reasons[0]
+    opened = decide(first.state, Ticked(), ads.spec, at(9)).state
+    assert opened.running == 2
+    ended = RetrainingEnded(2, "promote", "v2", at(8))
+    second = decide(opened, ended, ads.spec, at(9)).state
+    at_once = decide(second, window(9, "v2", shifts="category"), ads.spec, at(10))
+    assert (
+        "since v2 took over: what it shows and decides may have caused this."
+        in (at_once.state.waiting[0].evidence[0])
+    )
+    sound = decide(second, window(9, "v2"), ads.spec, at(10)).state
+    later = decide(sound, window(10, "v2", shifts="category"), ads.spec, at(11))
+    assert "took over" not in later.reasons[0]
+
+
 def test_drift_waits_for_labelled_rows_of_the_new_world(ads: LearningLoop) -> None:
     """collect 2 d + maturity 1 d after the start of the first window that shifted."""
     state = decide(serving(ads), window(10, shifts="a"), ads.spec, at(11)).state

@@ -12,6 +12,7 @@ from driftloop.loop import LoopSpec
 from driftloop.state import Cause, Interval, State
 from driftloop_contracts.drift.finding import OUTCOMES_NAME, PREDICTION_NAME
 
+OWN_ROLLOUT = "what it shows and decides may have caused this."
 MAX_QUARANTINE = 64
 """Most quarantined intervals remembered; older ones have left every training window."""
 
@@ -50,6 +51,8 @@ def followed(state: State, part: Matured, spec: LoopSpec) -> Decision:
 
 def judged(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     """Tell of what broke, and take what shifted as a cause."""
+    if event.bundle == state.champion and not (event.shifts or event.faults) and not state.alike:
+        state = state.model_copy(update={"alike": True})
     return _faulted(state, event).then(lambda s: _drifted(s, event, spec))
 
 
@@ -96,6 +99,8 @@ def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     text = f"{event.start:%Y-%m-%d %H:%M}: {text}."
     if event.bundle != state.champion:
         return Decision(state, reasons=(f"Of {event.bundle}, which is not the champion: {text}",))
+    if state.before and not state.alike:
+        text += f" No window was like the reference since {state.champion} took over: {OWN_ROLLOUT}"
     if spec.retrain.on_drift == "alert":
         return Decision(state, (Alert("drift", text, tuple(shifts)),), (text,))
     known = next((cause for cause in state.waiting if cause.kind == "drift"), None)

@@ -23,6 +23,7 @@ def promoted(state: State, passed: Passed, reason: str) -> Decision:
         "fresh": passed.fresh,
         "waiting": tuple(cause for cause in state.waiting if cause not in covered),
         "matured": None,
+        "alike": False,
         "unpromoted": 0,
         "held": None,
         "before": _before(state),

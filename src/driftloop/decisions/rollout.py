@@ -72,6 +72,7 @@ def _restored(state: State, target: str) -> Decision:
     update = {
         "champion": target,
         "matured": None,
+        "alike": False,
         "rollout": None,
         # What is left is known still, as the last that ``previous`` would come to.
         "before": (state.champion, *(one for one in left.before if one != target)),

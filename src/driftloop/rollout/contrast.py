@@ -93,15 +93,11 @@ class Side(Value):
 
 
 class Contrast(Value):
-    """S, T and R (of one row; 0 before the first look), both sides, and what waits for more rows.
-
-    ``design_effect``: how many rows are worth one, because they resemble their neighbours.
-    """
+    """S, T, R (of one row; 0 before the first look), both sides, and what waits for more rows."""
 
     weighted: float = 0.0
     information: float = 0.0
     mixture: float = 0.0
-    design_effect: float = 1.0
     sides: tuple[Side, Side] = (Side(), Side())
     waiting: tuple[Moments, Moments] = (Moments(), Moments())
 
@@ -115,7 +111,7 @@ class Contrast(Value):
         update = {
             "weighted": self.weighted + weight * (c.mean - s.mean),
             "information": self.information + weight,
-            "mixture": self.mixture or first * self.design_effect * NARROW,
+            "mixture": self.mixture or first * NARROW,
             "sides": (self.sides[0].after(c, weight), self.sides[1].after(s, weight)),
             "waiting": (Moments(), Moments()),
         }
@@ -127,7 +123,7 @@ class Contrast(Value):
         own, other = self.sides
         usual = other.spread / max(1, other.freedom)
         candidate = (own.spread + BORROWED * usual) / (own.freedom + BORROWED)
-        return self.design_effect * (candidate * own.leverage + usual * other.leverage)
+        return candidate * own.leverage + usual * other.leverage
 
     def bounds(self, alpha: float) -> Bounds:
         """Return the difference, candidate - stable, between its bounds.

@@ -65,10 +65,3 @@ def test_few_rows_wait_for_more() -> None:
 def test_values_that_never_differed_say_nothing_yet() -> None:
     ones, twos = moments(np.ones(50)), moments(np.full(50, 2.0))
     assert tuple(Contrast().after(ones, twos).bounds(ALPHA)) == (-math.inf, -1, math.inf)
-
-
-def test_a_design_effect_widens_them() -> None:
-    rng = np.random.default_rng(0)
-    own, other = moments(rng.normal(size=500)), moments(rng.normal(size=500))
-    narrow, wide = (Contrast(design_effect=d).after(own, other).bounds(ALPHA) for d in (1.0, 4.0))
-    assert wide.high - wide.low == pytest.approx(2 * (narrow.high - narrow.low))
