@@ -21,15 +21,25 @@ def render(
     namespace: Annotated[str, typer.Option(help="Where the loop lives.")] = "default",
 ) -> None:
     """Print what the controller applies for a loop, for review in git."""
-    from driftloop.resources import documents, lineup, serving
+    from driftloop.resources import documents, knative, lineup, serving
+    from driftloop.resources.platform import KNATIVE
     from driftloop.services.controller import settings
 
     loop = usecase.find(name).loop
     metadata = loop.metadata.model_copy(update={"namespace": namespace})
     loop = loop.model_copy(update={"metadata": metadata})
     platform = settings.platform(DEFAULTS | dict(os.environ)).within(namespace)
-    alone = lineup.first(serving.goal(loop, platform, version))
-    sys.stdout.write(documents.dump(serving.objects(loop, alone, platform)))
+    if platform.mode == KNATIVE:
+        alone = lineup.Lineup("", version, platform.replicas)
+        content = [
+            knative.inference_service(loop, alone, platform),
+            serving.disruption_budget(loop),
+        ]
+    else:
+        content = serving.objects(
+            loop, lineup.first(serving.goal(loop, platform, version)), platform
+        )
+    sys.stdout.write(documents.dump(content))
 
 
 def doctor() -> None:

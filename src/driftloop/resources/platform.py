@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+STANDARD, KNATIVE = "Standard", "Knative"
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -13,7 +15,7 @@ class Platform:
     with the object store's keys and the online store's address; ``sink``: where sidecars send
     their events; ``replicas``: fewest and most pods; ``authorities``: the ConfigMap, in a loop's
     namespace, whose ``ca.crt`` holds who is trusted over TLS ('': those of the image); ``environ``:
-    more settings of what serves.
+    more settings of what serves; ``mode``: of KServe.
     """
 
     image: str
@@ -25,6 +27,7 @@ class Platform:
     replicas: tuple[int, int] = (1, 3)
     authorities: str = ""
     environ: dict[str, str] = field(default_factory=dict)
+    mode: str = STANDARD
 
     def within(self, namespace: str) -> Platform:
         """Return the platform as loops of ``namespace`` see it: its part of the store is theirs."""

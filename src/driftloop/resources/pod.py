@@ -30,6 +30,11 @@ DRAIN_SECONDS = 60
 """Time a pod has to finish what is in flight and to write its last records."""
 STORAGE_URI = "STORAGE_URI"
 """By this variable KServe knows a custom predictor's model; without one it refuses a canary."""
+UNPRIVILEGED = {
+    "runAsNonRoot": True,
+    "runAsUser": 10001,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 CONFINED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -49,12 +54,7 @@ def fields(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
             "type": "RollingUpdate",
             "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
         },
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": UNPRIVILEGED | {"fsGroup": UNPRIVILEGED["runAsUser"]},
         # KServe takes the first container for the predictor; it must have the name it has.
         "containers": [_predictor(loop, version, platform), _sidecar(loop, platform)],
         "volumes": _volumes(platform),

@@ -50,7 +50,7 @@ def inference_service(loop: LearningLoop, lineup: Lineup, platform: Platform) ->
     spec: Manifest = {"predictor": predictor | _named(lineup.name)}
     if lineup.canary:
         spec["canary"] = [_canary(loop, lineup.canary, platform)]
-    found = _object("serving.kserve.io/v1beta1", "InferenceService", loop, spec)
+    found = owned(loop, "serving.kserve.io/v1beta1", "InferenceService") | {"spec": spec}
     # KServe's shipped default is still Knative, so Standard is always said.
     found["metadata"]["annotations"] = {
         "serving.kserve.io/deploymentMode": "Standard",
@@ -78,7 +78,7 @@ def champion_service(loop: LearningLoop, lineup: Lineup) -> Manifest:
         "selector": {"app": f"isvc.{lineups.deployment(loop.name, lineups.leading(lineup))}"},
         "ports": [{"name": "http", "port": 80, "targetPort": PREDICTOR_PORT, "protocol": "TCP"}],
     }
-    found = _object("v1", "Service", loop, spec)
+    found = owned(loop, "v1", "Service") | {"spec": spec}
     found["metadata"]["name"] = f"{loop.name}-champion"
     return found
 
@@ -86,13 +86,14 @@ def champion_service(loop: LearningLoop, lineup: Lineup) -> Manifest:
 def disruption_budget(loop: LearningLoop) -> Manifest:
     """Return the budget that lets a node drain take one predictor at a time."""
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": {LOOP: loop.name}}}
-    return _object("policy/v1", "PodDisruptionBudget", loop, spec)
+    return owned(loop, "policy/v1", "PodDisruptionBudget") | {"spec": spec}
 
 
-def _object(version: str, kind: str, loop: LearningLoop, spec: Manifest) -> Manifest:
+def owned(loop: LearningLoop, version: str, kind: str) -> Manifest:
+    """Return an object of the loop's name, without a spec."""
     metadata = {
         "name": loop.name,
         "namespace": loop.metadata.namespace,
         "labels": {LOOP: loop.name, "app.kubernetes.io/managed-by": "driftloop"},
     }
-    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata}

@@ -19,10 +19,12 @@ from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
 from driftloop.loop import LearningLoop
 from driftloop.resources import retraining as retrainings
 from driftloop.resources import serving
+from driftloop.resources.platform import KNATIVE
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller.cluster import Cluster
 from driftloop.services.controller.cluster_serving import ClusterServing
 from driftloop.services.controller.controller import Controller
+from driftloop.services.controller.knative_serving import KnativeServing
 from driftloop.services.controller.pipeline_run import PipelineRun
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
@@ -45,7 +47,8 @@ class ClusterLoop:
         self.controller = Controller(
             self.loop, self.ledger, self, lambda event: cluster.tell(event, self.resource)
         )
-        self.serving = ClusterServing(cluster, self.loop, self._owned)
+        way = KnativeServing if cluster.platform.mode == KNATIVE else ClusterServing
+        self.serving = way(cluster, self.loop, self._owned)
 
     def turn(self, now: datetime) -> None:
         """Look at the clock, do what is owed, and make what serves what should serve."""

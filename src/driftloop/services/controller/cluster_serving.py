@@ -15,6 +15,7 @@ from driftloop.loop import LearningLoop
 from driftloop.resources import lineup as lineups
 from driftloop.resources import serving
 from driftloop.resources.lineup import Goal, Lineup, Seen
+from driftloop.resources.platform import Platform
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller import pod_counters
 from driftloop.services.controller.cluster import Cluster
@@ -32,41 +33,61 @@ class ClusterServing:
     def serve(self, goal: Goal) -> None:
         """Take the next step towards ``goal``; raise Stale when another took one meanwhile."""
         service = self._found("InferenceService", self._loop.name)
-        live = lineups.read(service) if service else None
-        lineup = self._following(live, goal) if live else lineups.first(goal)
+        lineup = self._following(service, goal)
+        for content in self._beside(service, lineup):
+            self._apply(content)
         platform = self._cluster.platform.within(self._namespace)
-        # The Service leads to a canary with all the traffic before that one takes the name.
-        self._apply(serving.champion_service(self._loop, live or lineup))
-        content = serving.inference_service(self._loop, lineup, platform)
+        content = self._rendered(lineup, platform, service)
         if service:
             content["metadata"]["resourceVersion"] = service["metadata"]["resourceVersion"]
         self._apply(content)
-        self._apply(serving.disruption_budget(self._loop))
         key = self._namespace, self._loop.name
-        self._cluster.unsettled.note(key, lineup, is_reached=lineups.is_reached(lineup, goal))
-
-    def _following(self, live: Lineup, goal: Goal) -> Lineup:
-        """Return the next lineup; a loop at rest is not looked at any further."""
-        is_at_rest = live.canary is None and lineups.is_reached(live, goal)
-        return lineups.following(live, Seen() if is_at_rest else self._seen(live), goal)
+        self._cluster.unsettled.note(key, lineup, is_reached=self._is_reached(lineup, goal))
 
     def answered(self, version: str) -> dict[str, Arm]:
         """Return what each process that serves ``version`` answered since its start."""
         service = self._found("InferenceService", self._loop.name)
-        if service is None:
-            return {}
-        live = lineups.read(service)
-        beside = (live.canary.name, live.canary.version) if live.canary else ("", "")
-        names = [n for n, v in ((live.name, live.version), beside) if v == version]
-        addresses = [one for name in names for one in self._addresses(name)]
-        return pod_counters.of(addresses, self._cluster.ask)
+        names = self._services(service, version) if service else []
+        slices = [
+            one
+            for name in names
+            for one in self._cluster.objects.list(
+                "EndpointSlice", self._namespace, f"kubernetes.io/service-name={name}"
+            )
+        ]
+        return pod_counters.of(pod_counters.addresses(slices), self._cluster.ask)
 
-    def _addresses(self, name: str) -> list[str]:
-        """Return where the predictor's pods are that get requests."""
-        service = lineups.deployment(self._loop.name, name)
-        selector = f"kubernetes.io/service-name={service}"
-        slices = self._cluster.objects.list("EndpointSlice", self._namespace, selector)
-        return pod_counters.addresses(slices)
+    def _following(self, service: Object | None, goal: Goal) -> Lineup:
+        """Return the next lineup; a loop at rest is not looked at any further."""
+        if service is None:
+            return lineups.first(goal)
+        live = lineups.read(service)
+        is_at_rest = live.canary is None and lineups.is_reached(live, goal)
+        return lineups.following(live, Seen() if is_at_rest else self._seen(live), goal)
+
+    def _beside(self, service: Object | None, lineup: Lineup) -> list[Object]:
+        """Return what is applied before the InferenceService.
+
+        The Service leads to a canary with all the traffic before that one takes the name.
+        """
+        leading = lineups.read(service) if service else lineup
+        return [
+            serving.champion_service(self._loop, leading),
+            serving.disruption_budget(self._loop),
+        ]
+
+    def _rendered(self, lineup: Lineup, platform: Platform, live: Object | None) -> Object:
+        return serving.inference_service(self._loop, lineup, platform)
+
+    def _is_reached(self, lineup: Lineup, goal: Goal) -> bool:
+        return lineups.is_reached(lineup, goal)
+
+    def _services(self, service: Object, version: str) -> list[str]:
+        """Return the Services that lead to the pods of a bundle."""
+        live = lineups.read(service)
+        canary = (live.canary.name, live.canary.version) if live.canary else ("", "")
+        names = [n for n, v in ((live.name, live.version), canary) if v == version]
+        return [lineups.deployment(self._loop.name, name) for name in names]
 
     def _seen(self, live: Lineup) -> Seen:
         stable = self._deployment(live.name)

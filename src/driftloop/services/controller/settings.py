@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from driftloop.resources.platform import Platform
+from driftloop.resources.platform import KNATIVE, STANDARD, Platform
 from driftloop_contracts.errors import InvalidInput
 
 WHERE = "the environment"
@@ -62,7 +62,14 @@ def platform(environ: Mapping[str, str]) -> Platform:
         authorities=environ.get("DRIFTLOOP_CA", ""),
         replicas=_replicas(environ.get("DRIFTLOOP_REPLICAS", "1-3")),
         environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
+        mode=_mode(environ.get("DRIFTLOOP_KSERVE_MODE", STANDARD)),
     )
+
+
+def _mode(text: str) -> str:
+    if text not in (STANDARD, KNATIVE):
+        raise InvalidInput("DRIFTLOOP_KSERVE_MODE", WHERE, f"{STANDARD} or {KNATIVE}", text)
+    return text
 
 
 def _replicas(text: str) -> tuple[int, int]:
