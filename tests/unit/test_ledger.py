@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
+from driftloop.adapters.unavailable import Unavailable
 from driftloop.ledger import Conflict, Entry
 from driftloop.state import State
 
@@ -35,6 +36,31 @@ def test_a_refused_record_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not ledger.delivered("s", "2")
     assert ledger.owed("ads") == []
     assert [d["reasons"] for d in ledger.decisions("ads")] == [["why"]]
+
+
+def test_on_a_full_disk_a_decision_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db")
+    ledger.record("ads", 0, State(number=1), Entry("x", START, ("first",)))
+    (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+    ledger._db.execute(f"PRAGMA max_page_count={pages}")
+    long = Entry("x", START, ("why" * 100_000,), (("promote", {}),), delivery=("s", "1"))
+    with pytest.raises(Unavailable, match=r"l\.db cannot be used: database or disk is full\."):
+        ledger.record("ads", 1, State(number=2), long)
+    assert ledger.state("ads") == (State(number=1), 1)
+    assert not ledger.delivered("s", "1")
+    assert ledger.owed("ads") == []
+    ledger._db.execute("PRAGMA max_page_count=1000000")
+    ledger.record("ads", 1, State(number=2), long)
+    assert ledger.state("ads") == (State(number=2), 2)
+    assert [kind for _, kind, _ in ledger.owed("ads")] == ["promote"]
+
+
+def test_a_ledger_that_is_none_says_so(tmp_path: Path) -> None:
+    (tmp_path / "l.db").write_bytes(b"this was never a database, and is long enough to tell" * 9)
+    with pytest.raises(Unavailable, match="not a database"):
+        Ledger(tmp_path / "l.db")
+    with pytest.raises(Unavailable, match="unable to open"):
+        Ledger(tmp_path / "absent" / "l.db")
 
 
 def test_of_many_that_decide_at_once_one_wins_each_generation(tmp_path: Path) -> None:
@@ -87,6 +113,7 @@ import os, signal, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from driftloop.adapters.sqlite_ledger import SqliteLedger as Ledger
+from driftloop.adapters.unavailable import Unavailable
 from driftloop.ledger import Entry
 from driftloop.state import State
 ledger = Ledger(Path(sys.argv[1]))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from driftloop.adapters.unavailable import Unavailable
 from driftloop.ledger import Conflict, Entry
 from driftloop.state import State
 from driftloop_contracts import times
@@ -32,10 +33,13 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.executescript(SCHEMA)
+        with self._answering():
+            self._db = sqlite3.connect(
+                path, isolation_level=None, timeout=30, check_same_thread=False
+            )
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -44,12 +48,12 @@ class SqliteLedger:
     def delivered(self, source: str, event_id: str) -> bool:
         """Return whether the CloudEvent was taken before."""
         query = "SELECT 1 FROM deliveries WHERE source = ? AND id = ?"
-        return self._db.execute(query, (source, event_id)).fetchone() is not None
+        return self._execute(query, (source, event_id)).fetchone() is not None
 
     def take(self, source: str, event_id: str) -> bool:
         """Take the CloudEvent and return True; False when it was taken before."""
         query = "INSERT OR IGNORE INTO deliveries VALUES (?, ?)"
-        return self._db.execute(query, (source, event_id)).rowcount == 1
+        return self._execute(query, (source, event_id)).rowcount == 1
 
     @contextmanager
     def acting(self, loop: str) -> Iterator[bool]:
@@ -65,7 +69,7 @@ class SqliteLedger:
     def state(self, loop: str) -> tuple[State, int]:
         """Return the loop's state and its generation (0 for a loop never seen)."""
         query = "SELECT state, generation FROM loops WHERE name = ?"
-        row = self._db.execute(query, (loop,)).fetchone()
+        row = self._execute(query, (loop,)).fetchone()
         if row is None:
             return State(), 0
         return State.model_validate_json(row["state"]), int(row["generation"])
@@ -80,25 +84,23 @@ class SqliteLedger:
                 self._open_retraining(loop, entry)
             for kind, content in entry.actions:
                 values = (loop, kind, json.dumps(content))
-                self._db.execute(
-                    "INSERT INTO actions (loop, kind, content) VALUES (?, ?, ?)", values
-                )
+                self._execute("INSERT INTO actions (loop, kind, content) VALUES (?, ?, ?)", values)
 
     def owed(self, loop: str) -> list[tuple[int, str, dict[str, Any]]]:
         """Return (sequence number, kind, content) of the actions not yet done, in order."""
         query = "SELECT seq, kind, content FROM actions WHERE loop = ? AND NOT done ORDER BY seq"
-        rows = self._db.execute(query, (loop,))
+        rows = self._execute(query, (loop,))
         return [(row["seq"], row["kind"], json.loads(row["content"])) for row in rows]
 
     def done(self, loop: str, seq: int) -> None:
         """Mark an action done."""
-        self._db.execute("UPDATE actions SET done = 1 WHERE seq = ?", (seq,))
+        self._execute("UPDATE actions SET done = 1 WHERE seq = ?", (seq,))
 
     def close_retraining(
         self, name: str, verdict: str, version: str, reasons: Sequence[str]
     ) -> None:
         """Write how a Retraining ended; a second call changes nothing."""
-        self._db.execute(
+        self._execute(
             "UPDATE retrainings SET verdict = ?, version = ?, reasons = ?"
             " WHERE name = ? AND verdict IS NULL",
             (verdict, version, json.dumps(list(reasons)), name),
@@ -108,33 +110,48 @@ class SqliteLedger:
         """Return every Retraining in order, of one loop or of all."""
         where = "WHERE loop = ?" if loop else ""
         query = f"SELECT * FROM retrainings {where} ORDER BY loop, number"
-        rows = self._db.execute(query, (loop,) if loop else ())
+        rows = self._execute(query, (loop,) if loop else ())
         return [_decoded(row, "causes", "reasons") for row in rows]
 
     def decisions(self, loop: str) -> list[dict[str, Any]]:
         """Return every recorded decision that had a reason, in order."""
         query = "SELECT * FROM decisions WHERE loop = ? ORDER BY seq"
-        return [_decoded(row, "reasons") for row in self._db.execute(query, (loop,))]
+        return [_decoded(row, "reasons") for row in self._execute(query, (loop,))]
 
     def loops(self) -> list[str]:
         """Return the names of the loops in this ledger."""
-        return [row["name"] for row in self._db.execute("SELECT name FROM loops ORDER BY name")]
+        return [row["name"] for row in self._execute("SELECT name FROM loops ORDER BY name")]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        self._execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk may have ended it
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+    def _execute(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self._answering():
+            return self._db.execute(query, values)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn what SQLite cannot do, such as to write on a full disk, into Unavailable."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise Unavailable(f"The ledger {self._path} cannot be used: {error}.") from error
 
     def _take(self, delivery: tuple[str, str] | None) -> None:
         if delivery is None:
             return
         try:
-            self._db.execute("INSERT INTO deliveries VALUES (?, ?)", delivery)
+            self._execute("INSERT INTO deliveries VALUES (?, ?)", delivery)
         except sqlite3.IntegrityError as error:
             raise Conflict(f"{delivery} was delivered before") from error
 
@@ -142,10 +159,10 @@ class SqliteLedger:
         values = (loop, generation + 1, state.model_dump_json())
         if generation == 0:
             query = "INSERT OR IGNORE INTO loops VALUES (?, ?, ?)"
-            changed = self._db.execute(query, values).rowcount
+            changed = self._execute(query, values).rowcount
         else:
             query = "UPDATE loops SET generation = ?, state = ? WHERE name = ? AND generation = ?"
-            changed = self._db.execute(query, (*values[1:], loop, generation)).rowcount
+            changed = self._execute(query, (*values[1:], loop, generation)).rowcount
         if changed != 1:
             raise Conflict(f"{loop} is past generation {generation}")
 
@@ -155,7 +172,7 @@ class SqliteLedger:
         time = times.to_text(entry.event_time)
         values = (loop, time, entry.trigger, json.dumps(list(entry.reasons)))
         query = "INSERT INTO decisions (loop, event_time, trigger, reasons) VALUES (?, ?, ?, ?)"
-        self._db.execute(query, values)
+        self._execute(query, values)
 
     def _open_retraining(self, loop: str, entry: Entry) -> None:
         row = entry.retraining or {}
@@ -166,7 +183,7 @@ class SqliteLedger:
         number = row["number"]
         values = (f"{loop}-{number}", loop, number, times.to_text(entry.event_time))
         causes = json.dumps(row["causes"])
-        self._db.execute(query, (*values, causes, row["onset"], row["champion"]))
+        self._execute(query, (*values, causes, row["onset"], row["champion"]))
 
 
 def _decoded(row: sqlite3.Row, *columns: str) -> dict[str, Any]:
