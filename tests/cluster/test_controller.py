@@ -107,7 +107,9 @@ def test_kills_and_doubled_events_make_one_retraining(
     assert cluster.apply(manifest, namespace).returncode == 0
     eventually(runs, "the first run")
     first.kill()
-    version = eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    version = oldest = eventually(
+        lambda: champion(cluster, namespace, 1), "the first champion", 120
+    )
     for _ in range(2):
         for source in ("/sidecar/a", "/sidecar/b"):
             receive(cluster, namespace, drifted(version, 6, source))
@@ -122,6 +124,50 @@ def test_kills_and_doubled_events_make_one_retraining(
     assert names == [f"{namespace}.ads-ctr-1", f"{namespace}.ads-ctr-2"]
     causes = cluster.objects.get("Retraining", namespace, "ads-ctr-2")["spec"]["causes"]
     assert [cause["kind"] for cause in causes] == ["drift"]
+    patch(cluster, namespace, pin=oldest)
+    eventually(lambda: served(cluster, namespace) == oldest, "the pinned version to be served")
+    assert champion(cluster, namespace, 2) == version, "a pin is no promotion"
+
+
+def test_what_a_rollout_held_is_approved_and_the_breaker_closed_with_kubectl_alone(
+    cluster, controller, manifest, namespace, runs
+) -> None:
+    """No pod runs here, so a candidate gets no request, and patience ends."""
+    rollout = {"mode": "canary", "steps": ["50%"], "hold": "1s", "patience": "5s", "requests": 1}
+    manifest["spec"]["rollout"] = rollout
+    manifest["spec"]["retrain"]["breaker"] = 1
+    controller("controller", namespace)
+    assert cluster.apply(manifest, namespace).returncode == 0
+    stable = eventually(lambda: champion(cluster, namespace, 1), "the first champion", 120)
+    receive(cluster, namespace, drifted(stable, 6, "/sidecar/a"))
+    offered = eventually(lambda: canaries(cluster, namespace), "the canary to be asked for", 120)
+    assert [one["trafficPercent"] for one in offered] == [0], "it has no pod yet"
+    held = eventually(lambda: state(cluster, namespace)["held"], "the candidate to be held", 60)
+    eventually(lambda: canaries(cluster, namespace) == [], "the canary to be taken away")
+    assert state(cluster, namespace)["unpromoted"] == 1
+    patch(cluster, namespace, orders={"resume": "it may go on"})
+    eventually(lambda: state(cluster, namespace)["unpromoted"] == 0, "the breaker to close")
+    patch(cluster, namespace, orders={"approve": held["version"]})
+    version = eventually(lambda: champion(cluster, namespace, 2), "what was approved")
+    assert version == held["version"]
+    taking = eventually(lambda: canaries(cluster, namespace), "it to take over")
+    assert taking[0]["predictor"]["annotations"] == {BUNDLE: version}
+    assert served(cluster, namespace) == stable, "until there are pods"
+
+
+def canaries(cluster, namespace: str) -> list[dict[str, Any]]:
+    found = cluster.objects.get("InferenceService", namespace, "ads-ctr")
+    return list(found["spec"].get("canary", ()))
+
+
+def state(cluster, namespace: str) -> dict[str, Any]:
+    return dict(loop(cluster, namespace)["status"]["ledger"]["state"])
+
+
+def patch(cluster, namespace: str, **spec: Any) -> None:
+    content, named = json.dumps({"spec": spec}), ("loop", "ads-ctr", "-n", namespace)
+    done = cluster.kubectl("patch", *named, "--type", "merge", "-p", content)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_loop_at_rest_is_not_written_again(

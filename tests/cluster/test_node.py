@@ -193,10 +193,12 @@ def test_a_bad_candidate_goes_back_and_no_call_fails(
     if not hasattr(machine, "throttle"):
         pytest.skip("What runs there is not slowed down.")
     rows = traffic.instances(case, QUIET_DAY)[:2]
+    ads.patch(machine, rollout={"hold": "5m"})
     with ExitStack() as stack:
         callers = [stack.enter_context(Caller(lambda: routed.predict(rows))) for _ in range(3)]
         candidate, stable = next_candidate(machine)
-        machine.throttle(candidate, 0.15)
+        eventually(lambda: routed.versions(rows) == {candidate, stable}, "both to answer", 120)
+        machine.throttle(candidate, 0.1)
         eventually(lambda: candidate in ads.state(machine)["blocked"], "it to be sent back", 240)
         began = monotonic()
         eventually(lambda: routed.versions(rows) == {stable}, "the stable one alone", 60)

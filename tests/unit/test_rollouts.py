@@ -24,6 +24,7 @@ from driftloop.decisions import (
 from driftloop.loop import LearningLoop, LoopSpec
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.contrast import Moments
+from driftloop.rollout.outcomes import Beside, Compared
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.state import Cause, State
@@ -208,3 +209,30 @@ def test_time_alone_brings_no_bundle_further(rolling: State, spec: LoopSpec) -> 
     seen = look(rolling, spec, 1, arm(200), arm(4000)).state
     later = decisions.decide(seen, Ticked(), spec, START + timedelta(minutes=45))
     assert (later.actions, later.state) == ((), seen)
+
+
+def outcomes(
+    kpi: float, bundles: tuple[str, str] = ("0002-b", "0001-a")
+) -> decisions.CohortMatured:
+    compared = Compared(values=(kpi, 1.0), errors=(0.01, 0.01))
+    return decisions.CohortMatured(
+        beside=Beside(bundles=bundles, weight=500, groups=60, kpi=compared)
+    )
+
+
+def test_outcomes_that_are_worse_send_a_candidate_back_for_good(
+    rolling: State, spec: LoopSpec
+) -> None:
+    now = START + timedelta(minutes=40)
+    sound = decisions.decide(rolling, outcomes(0.99), spec, now).state
+    assert sound.rollout is not None
+    assert sound.rollout.evidence.outcomes.looks == 1
+    worse = decisions.decide(sound, outcomes(0.2), spec, now)
+    (back,) = [action for action in worse.actions if isinstance(action, Withdraw)]
+    assert "The KPI differs" in back.why
+    assert "0002-b" in worse.state.blocked
+
+
+def test_outcomes_of_other_bundles_say_nothing_of_this_one(rolling: State, spec: LoopSpec) -> None:
+    told = outcomes(0.1, ("0001-a", "0000-z"))
+    assert decisions.decide(rolling, told, spec, START) == Decision(rolling)

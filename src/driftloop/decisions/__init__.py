@@ -73,7 +73,8 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
     elif isinstance(event, CellScored):
         decision = evidence.counted(state, event.cell).then(lambda s: evidence.pooled(s, spec, now))
     elif isinstance(event, CohortMatured):
-        decision = evidence.followed(state, event.part, spec)
+        decision = evidence.followed(state, event.part, spec) if event.part else Decision(state)
+        decision = decision.then(lambda s: rollout.matured(s, event.beside, spec, now))
     elif isinstance(event, RetrainingEnded):
         decision = retraining.ended(state, event, spec, now)
     elif isinstance(event, RolloutObserved):

@@ -10,6 +10,7 @@ from driftloop.drift import wording
 from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Cell, Judgement
 from driftloop.rollout.arm import Arm
+from driftloop.rollout.outcomes import Beside
 from driftloop_contracts.drift.finding import JOINT_NAME, PREDICTION_NAME
 
 
@@ -71,9 +72,13 @@ class CellScored:
 
 @dataclass(frozen=True)
 class CohortMatured:
-    """The outcomes of some records are decided."""
+    """The outcomes of some records are decided.
 
-    part: Matured
+    ``part``: the champion's, where they are followed; ``beside``: of two bundles side by side.
+    """
+
+    part: Matured | None = None
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)

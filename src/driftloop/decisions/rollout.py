@@ -9,6 +9,7 @@ from driftloop.decisions.action import Alert, Decision, Promote, Shift, Withdraw
 from driftloop.decisions.event import RolloutObserved
 from driftloop.loop import LoopSpec
 from driftloop.rollout import progress
+from driftloop.rollout.outcomes import Beside
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Next, Progress
 from driftloop.state import State
@@ -37,6 +38,14 @@ def looked(state: State, event: RolloutObserved, spec: LoopSpec, now: datetime) 
     if known is None or event.version != known.version:
         return Decision(state)
     seen = known.after(event.candidate, event.stable, spec.rollout)
+    return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
+
+
+def matured(state: State, told: Beside | None, spec: LoopSpec, now: datetime) -> Decision:
+    """Take what became of predictions of both bundles, and do what follows."""
+    known = state.rollout
+    if known is None or told is None or (seen := known.matured(told)) is known:
+        return Decision(state)
     return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from driftloop.drift.concept import Watched
-from driftloop.evaluation import kpi, loss
+from driftloop.evaluation import beside, kpi, loss
 from driftloop.labels import join as labels
 from driftloop.loop import LearningLoop
 from driftloop_contracts import times
@@ -25,7 +25,7 @@ COLUMNS = (
     "bundle_version",
     STANDS_FOR,
 )
-"""What a cohort is made of, in the inference log."""
+"""What every loop's cohorts are made of, in the inference log."""
 WAITED = timedelta(days=7)
 """How long after maturity a label is waited for; later ones count in training only."""
 
@@ -64,6 +64,11 @@ def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Co
     )
 
 
+def columns(loop: LearningLoop) -> tuple[str, ...]:
+    """Return what a loop's cohorts are made of, in the inference log."""
+    return (*COLUMNS, loop.spec.gate.entity)
+
+
 def since(loop: LearningLoop, start: datetime) -> datetime:
     """Return from when on records can belong to the cohort that begins at ``start``."""
     return start - loop.spec.label_source.maturity - loop.spec.drift.window.min_duration - WAITED
@@ -79,7 +84,7 @@ def between(
 ) -> dict[str, Any] | None:
     """Return what is told of the records that became mature, or labelled, after ``start``.
 
-    ``records``: of the inference log with ``COLUMNS``; ``outcomes``: those known at ``end``
+    ``records``: of the inference log with ``columns``; ``outcomes``: those known at ``end``
     (inclusive); ``watched``: the bundle whose records are compared with its concept. A record is
     in one cohort alone: it is not judged again when its label is corrected. None where there is
     no such record.
@@ -99,6 +104,7 @@ def between(
         "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
         "coverage": found.coverage.share,
         "outcomes": watched.told(rows, end - start) if watched else None,
+        "beside": beside.compare(rows, loop),
     }
 
 

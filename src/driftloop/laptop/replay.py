@@ -234,7 +234,7 @@ class Replay:
         """Tell the numbers of the records whose label was decided since the last midnight."""
         loop, first, last = self.usecase.loop, _instant(self._scored_until), _instant(now)
         earliest = cohort.since(loop, first)
-        records = self.log.read(earliest, last, cohort.COLUMNS)
+        records = self.log.read(earliest, last, cohort.columns(loop))
         reports = self.archive.outcomes(earliest, last, loop.spec.objective.label)
         self._scored_until = now
         data = cohort.between(records, reports, loop, first, last, self._watched())

@@ -12,6 +12,7 @@ from driftloop.rollout.contrast import Bounds, Contrast
 from driftloop.rollout.entities import Entities
 from driftloop.rollout.failures import Failures
 from driftloop.rollout.guardrail import GUARDED, Guardrail, Standing
+from driftloop.rollout.outcomes import Outcomes
 from driftloop.spec.rollout import Guardrails
 from driftloop.value import Value
 
@@ -27,17 +28,19 @@ class Evidence(Value):
     prediction: Contrast = Contrast()
     usual: Arm = Arm()
     entities: Entities = Entities()
+    outcomes: Outcomes = Outcomes()
 
     def after(self, candidate: Arm, stable: Arm, allowed: Guardrails) -> Evidence:
         """Return the evidence with what both did since the last look."""
         sides = (candidate.requests, candidate.failed), (stable.requests, stable.failed)
-        return Evidence(
+        update = dict(
             failures=self.failures.after(*sides, allowed.failures),
             latency=self.latency.after(candidate.latency, stable.latency),
             prediction=self.prediction.after(candidate.prediction, stable.prediction),
             usual=self.usual + stable,
             entities=self.entities + candidate.entities,
         )
+        return self.model_copy(update=update)
 
     def guardrails(self, allowed: Guardrails, predicted: float = 1.0) -> list[Guardrail]:
         """Return how each guardrail stands.
@@ -50,6 +53,7 @@ class Evidence(Value):
             self._failing(allowed, alpha),
             guardrail.of_bounds("Latency", latency, worst, "in logarithms", blocks=True),
             self._predicting(allowed, alpha, predicted),
+            *self.outcomes.guardrails(allowed, alpha),
         ]
 
     def _failing(self, allowed: Guardrails, alpha: float) -> Guardrail:

@@ -9,7 +9,7 @@ from typing import Literal
 from driftloop.rollout.contrast import Bounds
 
 Standing = Literal["breached", "clear", "open"]
-GUARDED = 3
+GUARDED = 5
 """Guardrails that share the chance of a wrong alarm."""
 
 

@@ -19,6 +19,7 @@ from driftloop.quantities import show_duration
 from driftloop.rollout.arm import Arm, Seen
 from driftloop.rollout.evidence import Evidence
 from driftloop.rollout.guardrail import Guardrail
+from driftloop.rollout.outcomes import Beside
 from driftloop.rollout.passed import Passed
 from driftloop.spec.rollout import Rollout as Policy
 from driftloop.value import Value
@@ -70,6 +71,14 @@ class Progress(Value):
                 "evidence": self.evidence.after(fresh, other, policy.guardrails),
             }
         )
+
+    def matured(self, told: Beside) -> Progress:
+        """Return the progress with what became of some predictions of both bundles."""
+        if set(told.bundles) != {self.version, self.stable}:
+            return self
+        outcomes = self.evidence.outcomes.after(told, self.version)
+        evidence = self.evidence.model_copy(update={"outcomes": outcomes})
+        return self.model_copy(update={"evidence": evidence})
 
     def advanced(self, now: datetime) -> Progress:
         """Return the progress at the next step."""

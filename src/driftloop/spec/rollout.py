@@ -16,13 +16,16 @@ class Guardrails(Spec):
 
     ``failures``: times the stable bundle's rate of failed requests that the candidate's may be;
     ``latency``: relative increase of the geometric mean; ``prediction``: relative distance of the
-    mean prediction from what the gate saw; ``alpha``: chance that a candidate which keeps them all
-    is sent back nevertheless.
+    mean prediction from what the gate saw; of mature records ``kpi``: relative loss of the KPI,
+    and ``calibration``: relative distance of the outcomes from the predictions; ``alpha``: chance
+    that a candidate which keeps them all is sent back nevertheless.
     """
 
     failures: float = Field(default=2.0, ge=1)
     latency: Share = Field(default="25%", validate_default=True)
     prediction: Share = Field(default="50%", validate_default=True)
+    kpi: Share = Field(default="20%", validate_default=True)
+    calibration: Share = Field(default="50%", validate_default=True)
     alpha: Share = Field(default="1%", validate_default=True)
 
     @model_validator(mode="after")

@@ -32,7 +32,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, b"no such route")
             return
         address = random.choices(addresses, weights)[0]
-        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+        own = ("connection", "accept-encoding")
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in own}
         connection = http.client.HTTPConnection(address, 80, timeout=20)
         try:
             connection.request("POST", self.path, body, headers | {"connection": "close"})
@@ -66,15 +67,15 @@ def backends(route: dict[str, Any], objects: Objects) -> Backends:
 
 def accept(route: dict[str, Any], objects: Objects) -> None:
     generation = route["metadata"]["generation"]
+    known = route.get("status", {}).get("parents", ())
+    if any(c["observedGeneration"] == generation for one in known for c in one["conditions"]):
+        return
     condition = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
     condition |= {"observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z"}
     parent = {"parentRef": route["spec"]["parentRefs"][0], "conditions": [condition]}
     parent |= {"controllerName": "driftloop.io/stand-in"}
-    status = {"parents": [parent]}
-    if route.get("status") != status:
-        objects.replace_status(
-            "HTTPRoute", route["metadata"]["namespace"], route | {"status": status}
-        )
+    taken = route | {"status": {"parents": [parent]}}
+    objects.replace_status("HTTPRoute", route["metadata"]["namespace"], taken)
 
 
 def follow(objects: Objects) -> None:

@@ -10,6 +10,7 @@ from driftloop import decisions
 from driftloop.decisions import Action, Alert, OpenRetraining, Promote, Shift, Withdraw
 from driftloop.drift import matured, wording
 from driftloop.drift.pool import Cell, Joint
+from driftloop.rollout import outcomes
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.drift import observed, served
@@ -53,9 +54,14 @@ def _joint(data: Mapping[str, Any] | None) -> tuple[Joint, ...]:
 
 
 def cohort(event: CloudEvent) -> decisions.CohortMatured | None:
-    """Return the outcomes in a cohort.scored event, or None where they are not watched."""
-    told = event.data.get("outcomes")
-    return None if told is None else decisions.CohortMatured(matured.from_data(told))
+    """Return the outcomes in a cohort.scored event, or None where nothing follows from them."""
+    told, beside = event.data.get("outcomes"), event.data.get("beside")
+    if told is None and beside is None:
+        return None
+    return decisions.CohortMatured(
+        part=None if told is None else matured.from_data(told),
+        beside=None if beside is None else outcomes.from_data(beside),
+    )
 
 
 def judged(event: CloudEvent) -> decisions.WindowJudged:

@@ -1,0 +1,121 @@
+"""Beside: what became of the predictions of two bundles that answered side by side.
+
+Their shares of the traffic change, and so does the hour; so rows are weighted until both bundles
+have answered every hour alike: with n_c and n_s rows in an hour, each bundle's rows together weigh
+n_c n_s / (n_c + n_s). A value of so weighted sums is off by what another choice of entities would
+have made of it, by the jackknife over groups of entities (Efron and Tibshirani, 1993, ch. 11).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.evaluation import kpi, loss
+from driftloop.loop import Kpi, LearningLoop
+from driftloop.rollout.entities import FEWEST, GROUPS, groups_of
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Measure = Callable[[Floats], float | None]
+"""A value of summed columns; None where it has none, as of no positives."""
+
+HOUR = pd.Timedelta(hours=1)
+COLUMNS = ("rows", "impressions", "positives", "predicted", "loss")
+
+
+def compare(rows: pd.DataFrame, loop: LearningLoop) -> dict[str, Any] | None:
+    """Return what a cohort's rows tell of its two newest bundles; None unless side by side.
+
+    ``kpi``: turned so that more is better; ``calibration``: the logarithm of positives over what
+    was predicted; of both the values and their errors, the newer bundle's first.
+    """
+    entity = loop.spec.gate.entity
+    rows = rows[np.isfinite(rows["prediction"]) & rows["positives"].notna()]
+    if entity not in rows or rows["bundle_version"].nunique() < 2:
+        return None
+    older, newer = sorted(rows["bundle_version"].unique(), key=_number)[-2:]
+    sides = [rows[rows["bundle_version"] == version] for version in (newer, older)]
+    hours = [side["event_time"].dt.floor(HOUR) for side in sides]
+    counts = pd.concat([hour.value_counts() for hour in hours], axis=1, join="inner")
+    if counts.empty:
+        return None
+    weights = counts.prod(axis=1) / counts.sum(axis=1)
+    sums = [
+        _sums(side, hour.map(weights / counts.iloc[:, at]), entity)
+        for at, (side, hour) in enumerate(zip(sides, hours, strict=True))
+    ]
+    groups = min(int((one[:, 0] > 0).sum()) for one in sums)
+    if groups < FEWEST:
+        return None
+    told = {"bundles": [newer, older], "weight": float(weights.sum()), "groups": groups}
+    found = {"kpi": _valued(loop.spec.objective.kpi), "calibration": calibration}
+    return told | {name: _both(measure, sums) for name, measure in found.items()}
+
+
+def _number(version: str) -> tuple[int, str]:
+    number = version.partition("-")[0]
+    return (int(number) if number.isascii() and number.isdecimal() else -1), version
+
+
+def _sums(side: pd.DataFrame, multiplier: pd.Series[float], entity: str) -> Floats:
+    """Return the weighted sums, [groups, columns]; rows of an hour without the other count none."""
+    times = multiplier.fillna(0.0).to_numpy("float64")
+    prediction, weight = (side[name].to_numpy("float64") for name in ("prediction", "weight"))
+    positives = side["positives"].to_numpy("float64")
+    losses = loss.log_loss(prediction, positives, weight)
+    columns = [np.ones(len(side)), weight, positives, prediction * weight, losses]
+    groups = groups_of(side[entity].to_numpy())
+    summed = [np.bincount(groups, column * times, GROUPS) for column in columns]
+    return np.stack(summed, axis=1)
+
+
+def _valued(policy: Kpi) -> Measure:
+    sign = 1.0 if policy.direction == "maximize" else -1.0
+
+    def measure(sums: Floats) -> float | None:
+        rows, impressions, positives, predicted, lost = sums
+        if not impressions > 0:
+            return None
+        rate = positives / impressions
+        values = {
+            "rows": rows,
+            "impressions": impressions,
+            "positives": positives,
+            "mean_prediction": predicted / impressions,
+            "log_loss": lost / impressions,
+            "base_entropy": loss.base_entropy([positives], [impressions]),
+            "rate": rate,
+        }
+        value = kpi.evaluate(policy.formula, values)
+        return None if value is None else sign * value
+
+    return measure
+
+
+def calibration(sums: Floats) -> float | None:
+    """Return the logarithm of positives over what was predicted."""
+    _, _, positives, predicted, _ = sums
+    return math.log(positives / predicted) if positives > 0 and predicted > 0 else None
+
+
+def _both(measure: Measure, sums: list[Floats]) -> dict[str, list[float]] | None:
+    """Return both bundles' values and errors, or None where one has none."""
+    found = [_jackknifed(measure, one) for one in sums]
+    if None in found:
+        return None
+    values, errors = zip(*found, strict=True)  # type: ignore[arg-type]
+    return {"values": list(values), "errors": list(errors)}
+
+
+def _jackknifed(measure: Measure, sums: Floats) -> tuple[float, float] | None:
+    whole, kept = sums.sum(axis=0), sums[sums[:, 0] > 0]
+    value, without = measure(whole), [measure(whole - one) for one in kept]
+    if value is None or None in without:
+        return None
+    spread = np.array(without, "float64")
+    error = math.sqrt((len(kept) - 1) / len(kept) * ((spread - spread.mean()) ** 2).sum())
+    return (value, error) if math.isfinite(value) and math.isfinite(error) else None
