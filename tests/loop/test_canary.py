@@ -32,13 +32,13 @@ def turned(turn: Callable, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return turn(*SPAN, environ=canary(tmp_path_factory.mktemp("canary")))
 
 
-def canary(folder: Path) -> dict[str, str]:
+def canary(folder: Path, policy: str = POLICY) -> dict[str, str]:
     """Return the environment of a run whose use case rolls out in steps."""
     shutil.copytree(ROOT / "usecases" / "ads_ctr", folder / "ads_ctr")
     loop = folder / "ads_ctr" / "loop.yaml"
     content = loop.read_text()
     assert "rollout: {mode: direct}" in content
-    loop.write_text(content.replace("rollout: {mode: direct}", f"rollout: {POLICY}"))
+    loop.write_text(content.replace("rollout: {mode: direct}", f"rollout: {policy}"))
     return {"DRIFTLOOP_USECASES": str(folder), "DRIFTLOOP_HOME": str(ROOT)}
 
 

@@ -236,3 +236,55 @@ def test_outcomes_that_are_worse_send_a_candidate_back_for_good(
 def test_outcomes_of_other_bundles_say_nothing_of_this_one(rolling: State, spec: LoopSpec) -> None:
     told = outcomes(0.1, ("0001-a", "0000-z"))
     assert decisions.decide(rolling, told, spec, START) == Decision(rolling)
+
+
+@pytest.fixture
+def hidden(spec: LoopSpec) -> tuple[State, LoopSpec]:
+    """A loop whose second bundle passed the gate and is seen by nobody."""
+    rollout = spec.rollout.model_copy(update={"mode": "shadow"})
+    own = spec.model_copy(update={"rollout": rollout})
+    state = State(champion="0001-a", number=2, running=2, started=(START,))
+    begun = ended(state, own)
+    assert begun.actions == ()
+    assert begun.state.champion == "0001-a"
+    return begun.state, own
+
+
+def judged(state: State, spec: LoopSpec, verdict: str, version: str = "0002-b") -> Decision:
+    event = decisions.ShadowJudged(version, verdict, ("So the gate says.",), needed=900)
+    return decisions.decide(state, event, spec, START + timedelta(days=1))
+
+
+def test_a_hidden_bundle_is_promoted_by_the_gates_second_yes(
+    hidden: tuple[State, LoopSpec],
+) -> None:
+    decision = judged(*hidden, "promote")
+    assert decision.actions == (Promote("0002-b", 2),)
+    assert (decision.state.champion, decision.state.rollout) == ("0002-b", None)
+
+
+def test_a_hidden_bundle_that_is_worse_does_not_come_again(hidden: tuple[State, LoopSpec]) -> None:
+    decision = judged(*hidden, "reject")
+    assert [type(action) for action in decision.actions] == [Withdraw, Alert]
+    assert decision.state.blocked == ("0002-b",)
+    assert judged(decision.state, hidden[1], "promote") == Decision(decision.state)
+
+
+def test_a_hidden_bundle_waits_for_the_rows_that_it_takes_and_is_held_in_the_end(
+    hidden: tuple[State, LoopSpec],
+) -> None:
+    state, spec = hidden
+    waiting = judged(state, spec, "hold").state
+    assert waiting.rollout is not None
+    assert waiting.rollout.requests == 900
+    silent = look(waiting, spec, 200, Arm(), Arm())
+    assert silent.state == waiting, "nobody counts what has no traffic"
+    late = START + spec.rollout.patience
+    held = decisions.decide(waiting, Ticked(), spec, late)
+    assert held.state.held is not None
+    assert held.state.blocked == ()
+    orders = Orders(approve="0002-b")
+    approved = decisions.decide(
+        held.state, Ticked(), spec.model_copy(update={"orders": orders}), late
+    )
+    assert approved.state.champion == "0002-b"

@@ -36,6 +36,7 @@ from driftloop.decisions.event import (
     Event,
     RetrainingEnded,
     RolloutObserved,
+    ShadowJudged,
     Started,
     Ticked,
     WindowJudged,
@@ -55,6 +56,7 @@ __all__ = [
     "Promote",
     "RetrainingEnded",
     "RolloutObserved",
+    "ShadowJudged",
     "Shift",
     "Started",
     "Ticked",
@@ -79,6 +81,8 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
         decision = retraining.ended(state, event, spec, now)
     elif isinstance(event, RolloutObserved):
         decision = rollout.looked(state, event, spec, now)
+    elif isinstance(event, ShadowJudged):
+        decision = rollout.shadowed(state, event, spec)
     else:
         decision = orders.obeyed(state, spec).then(lambda s: evidence.pooled(s, spec, now))
         decision = decision.then(lambda s: cause.aged(s, spec, now))

@@ -90,6 +90,23 @@ class RolloutObserved:
     stable: Mapping[str, Arm]
 
 
+@dataclass(frozen=True)
+class ShadowJudged:
+    """The gate judged a bundle that nobody sees; ``needed``: rows that it takes to judge again."""
+
+    version: str
+    verdict: str
+    reasons: tuple[str, ...]
+    needed: int = 0
+
+
 Event = (
-    Started | Ticked | WindowJudged | CellScored | CohortMatured | RetrainingEnded | RolloutObserved
+    Started
+    | Ticked
+    | WindowJudged
+    | CellScored
+    | CohortMatured
+    | RetrainingEnded
+    | RolloutObserved
+    | ShadowJudged
 )

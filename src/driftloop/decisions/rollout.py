@@ -6,8 +6,9 @@ from datetime import datetime
 
 from driftloop.decisions import promotion
 from driftloop.decisions.action import Alert, Decision, Promote, Shift, Withdraw
-from driftloop.decisions.event import RolloutObserved
+from driftloop.decisions.event import RolloutObserved, ShadowJudged
 from driftloop.loop import LoopSpec
+from driftloop.quantities import show_duration
 from driftloop.rollout import progress
 from driftloop.rollout.outcomes import Beside
 from driftloop.rollout.passed import Passed
@@ -26,25 +27,43 @@ def begun(state: State, passed: Passed, spec: LoopSpec, now: datetime) -> Decisi
     said = f"{passed.version} passed the gate."
     if spec.rollout.mode == "direct" or not state.champion:
         return promotion.promoted(state, passed, said)
-    started = Progress(passed=passed, stable=state.champion, since=now)
-    action, reason = _share(started, spec)
+    is_shadow = spec.rollout.mode == "shadow"
+    started = Progress(passed=passed, stable=state.champion, since=now, shadow=is_shadow)
     update = {"rollout": started, "held": None}
+    if is_shadow:
+        reason = f"It is judged once more on what {state.champion} answers from now on."
+        return Decision(state.model_copy(update=update), reasons=(said, reason))
+    action, reason = _share(started, spec)
     return Decision(state.model_copy(update=update), (action,), (said, reason))
 
 
 def looked(state: State, event: RolloutObserved, spec: LoopSpec, now: datetime) -> Decision:
     """Take one look at both bundles, and do what follows."""
     known = state.rollout
-    if known is None or event.version != known.version:
+    if known is None or known.shadow or event.version != known.version:
         return Decision(state)
     seen = known.after(event.candidate, event.stable, spec.rollout)
     return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
 
 
+def shadowed(state: State, event: ShadowJudged, spec: LoopSpec) -> Decision:
+    """Do what the gate says of a bundle that nobody sees."""
+    known = state.rollout
+    if known is None or not known.shadow or event.version != known.version:
+        return Decision(state)
+    over = state.model_copy(update={"rollout": None})
+    if event.verdict == "promote":
+        return promotion.promoted(over, known.passed, " ".join(event.reasons))
+    if event.verdict == "reject":
+        return _withdrawn(over, known, Next("withdraw", event.reasons), spec)
+    waiting = known.model_copy(update={"requests": event.needed})
+    return Decision(state.model_copy(update={"rollout": waiting}), reasons=event.reasons)
+
+
 def matured(state: State, told: Beside | None, spec: LoopSpec, now: datetime) -> Decision:
     """Take what became of predictions of both bundles, and do what follows."""
     known = state.rollout
-    if known is None or told is None or (seen := known.matured(told)) is known:
+    if known is None or known.shadow or told is None or (seen := known.matured(told)) is known:
         return Decision(state)
     return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
 
@@ -52,9 +71,22 @@ def matured(state: State, told: Beside | None, spec: LoopSpec, now: datetime) ->
 def passed_time(state: State, spec: LoopSpec, now: datetime) -> Decision:
     """Let patience end even where nobody looks any more; only a look brings a bundle further."""
     known = state.rollout
-    if known is None or progress.judge(known, spec.rollout, now).move not in ("hold", "withdraw"):
+    if known is None:
+        return Decision(state)
+    if known.shadow:
+        return _patience(state, known, spec, now)
+    if progress.judge(known, spec.rollout, now).move not in ("hold", "withdraw"):
         return Decision(state)
     return _followed(state, known, spec, now)
+
+
+def _patience(state: State, known: Progress, spec: LoopSpec, now: datetime) -> Decision:
+    """Let the patience with a bundle end that nobody sees."""
+    if now - known.since < spec.rollout.patience:
+        return Decision(state)
+    reason = f"No verdict in {show_duration(spec.rollout.patience)}."
+    over = state.model_copy(update={"rollout": None})
+    return _withdrawn(over, known, Next("hold", (reason,)), spec)
 
 
 def rolled_back(state: State, version: str) -> Decision:

@@ -27,6 +27,7 @@ from driftloop.drift.concept import Watched
 from driftloop.evaluation import cohort
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import outcomes
+from driftloop.laptop import shadow
 from driftloop.laptop.serving import Serving
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.services.controller.controller import Controller
@@ -136,6 +137,7 @@ class Replay:
         for event in self._close_windows(now):
             self.controller.receive(event, _instant(now))
         self._score_cohort(now)
+        self._judge_shadow(_instant(now))
 
     def _learn(self, now: pd.Timestamp) -> None:
         """Take the outcomes known by ``now``, archive them and compute the feature rows."""
@@ -244,6 +246,15 @@ class Replay:
         source, identity = f"/driftloop/{loop.name}/cohort", f"cohort/{times.to_text(last)}"
         event = CloudEvent(identity, source, event_types.COHORT_SCORED, last, data)
         self.controller.receive(event, last)
+
+    def _judge_shadow(self, now: datetime) -> None:
+        """Have the gate judge the bundle on its way, if there is one that nobody sees."""
+        rollout = self.controller.ledger.state(self.usecase.loop.name)[0].rollout
+        if rollout is None or not rollout.shadow:
+            return
+        found = shadow.judged(self.usecase, self.archive, rollout, now, self.trusted)
+        if found:
+            self.controller.decide(found, now)
 
     def _watched(self) -> Watched | None:
         """Return the bundle in service, if its outcomes are followed."""

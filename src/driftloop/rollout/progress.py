@@ -35,7 +35,8 @@ class Progress(Value):
     ``step``: index of the share of traffic it has, since ``since``; ``requests``, ``others``: those
     that it and the stable bundle answered at this step; ``silent``: looks in a row at which none
     of its processes told anything; ``looked``: whether there was a first look; ``seen``: both
-    bundles' counters at the last look, the candidate's first.
+    bundles' counters at the last look, the candidate's first; ``shadow``: whether it has no traffic
+    and is judged by the gate once more, on ``requests`` rows at least.
     """
 
     passed: Passed
@@ -45,6 +46,7 @@ class Progress(Value):
     requests: int = 0
     others: int = 0
     silent: int = 0
+    shadow: bool = False
     looked: bool = False
     seen: tuple[Seen, Seen] = (Seen(), Seen())
     evidence: Evidence = Evidence()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from driftloop.quantities import Duration, Share
 from driftloop.spec.base import Spec
@@ -35,15 +36,24 @@ class Guardrails(Spec):
         return self
 
 
+AS_YET: JsonDict = {
+    "rule": "!has(self.mode) || self.mode != 'shadow'",
+    "message": "mode must be canary or direct in a cluster, as yet",
+}
+
+
 class Rollout(Spec):
     """How traffic moves to a promoted bundle.
 
-    ``mode``: ``direct`` at once, ``canary`` by ``steps`` of the traffic; ``hold``: least time at
-    each step; ``requests``: fewest of the candidate's at each step; ``patience``: longest time at
+    ``mode``: ``direct`` at once, ``canary`` by ``steps`` of the traffic, ``shadow`` after the gate
+    judged once more, on what the bundle in service answered since; ``hold``: least time at each
+    step; ``requests``: fewest of the candidate's at each step; ``patience``: longest time at
     a step, after which a person is asked.
     """
 
-    mode: Literal["canary", "direct"] = "direct"
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [AS_YET]})
+
+    mode: Literal["canary", "shadow", "direct"] = "direct"
     steps: tuple[Share, ...] = Field(
         default=("5%", "25%", "50%"), validate_default=True, max_length=20
     )

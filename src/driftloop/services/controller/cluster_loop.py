@@ -83,7 +83,7 @@ class ClusterLoop:
         state, _ = self.ledger.state(self.loop.name)
         version, rollout = self.loop.spec.pin or state.champion, state.rollout
         beside: tuple[Any, ...] = ()
-        if rollout and version == rollout.stable:
+        if rollout and not rollout.shadow and version == rollout.stable:
             beside = rollout.version, self.loop.spec.rollout.share(rollout.step)
         if version:
             platform = self.cluster.platform
@@ -151,7 +151,11 @@ def parsed(resource: Object) -> LearningLoop:
     """Return the LearningLoop of an API object; raise InvalidInput for one that breaks a rule."""
     metadata = {key: resource["metadata"][key] for key in ("name", "namespace")}
     content = {key: resource[key] for key in ("apiVersion", "kind", "spec")}
-    return loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
+    found = loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
+    if found.spec.rollout.mode == "shadow":
+        where, allowed = f"LearningLoop {found.name}", "canary or direct in a cluster, as yet"
+        raise InvalidInput("spec.rollout.mode", where, allowed, "shadow")
+    return found
 
 
 def take(cluster: Cluster, received: Object, now: datetime) -> None:

@@ -95,7 +95,7 @@ class Controller:
     def look(self, now: datetime) -> None:
         """Compare a bundle on its way into service with the one that is there, if there is one."""
         state, _ = self.ledger.state(self.loop.name)
-        if state.rollout is None or self.ledger.owed(self.loop.name):
+        if state.rollout is None or state.rollout.shadow or self.ledger.owed(self.loop.name):
             return
         version, stable = state.rollout.version, state.rollout.stable
         sides = self.actuators.answered(version), self.actuators.answered(stable)

@@ -1,0 +1,41 @@
+"""Shadow: a candidate judged by the gate on what the bundle in service answered since.
+
+Nobody sees its answers. The rows are later than all that the gate saw before the release, the
+features are those that were served, and the comparison is the gate's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from driftloop.evaluation import gate, scoring
+from driftloop.evaluation.gate import Evidence, Verdict
+from driftloop.loop import LearningLoop
+from driftloop.usecase import UseCase
+from driftloop_contracts.inference import STANDS_FOR
+
+CAUSE = "shadow"
+"""The gate asked already what the retraining's cause asks; here a candidate must not be worse."""
+
+
+def columns(loop: LearningLoop) -> list[str]:
+    """Return the columns of the inference log that a judgement needs."""
+    spec = loop.spec
+    names = ["prediction_id", "event_time", "weight", STANDS_FOR, spec.gate.entity]
+    return list(dict.fromkeys([*names, *spec.gate.slices.columns, *spec.features.names()]))
+
+
+def judge(
+    case: UseCase, rows: pd.DataFrame, candidate: Path, stable: Path, rng: np.random.Generator
+) -> Verdict:
+    """Return the gate's verdict on mature ``rows``; ``candidate``, ``stable``: files of the models.
+
+    What the gate asked of the bundle itself, its costs and its columns, is not asked again.
+    """
+    models = {"candidate": candidate, "release": candidate, "champion": stable}
+    scored = scoring.losses(case, rows, models, rate=0.5)
+    trivial = [name for name in scored if str(name).startswith(scoring.TRIVIAL)]
+    return gate.judge(Evidence(scored.drop(columns=trivial)), case.loop.spec.gate, CAUSE, rng)
