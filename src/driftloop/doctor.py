@@ -29,7 +29,7 @@ RIGHTS = {
         "watch loopevents.driftloop.io",
         "patch inferenceservices.serving.kserve.io",
         "patch poddisruptionbudgets.policy",
-        "patch services",
+        "get services",
         "get deployments.apps",
         "list endpointslices.discovery.k8s.io",
         "get httproutes.gateway.networking.k8s.io",

@@ -56,7 +56,7 @@ class State(Value):
     be judged; ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
     back and do not come again; ``held``: what a person may approve; ``before``: champions of the
     past, the newest last; ``obeyed``: orders that are done; ``alike``: whether a window of the
-    champion was like its reference.
+    champion was like its reference (None: not known, of one from before that was noted).
     """
 
     champion: str = ""
@@ -80,4 +80,4 @@ class State(Value):
     held: Passed | None = None
     before: tuple[str, ...] = ()
     obeyed: Obeyed = Obeyed()
-    alike: bool = False
+    alike: bool | None = None

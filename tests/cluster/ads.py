@@ -85,7 +85,7 @@ def bundles(machine: Installation) -> set[str]:
 class Predictor:
     """The loop's predictor behind a Service, while pods come and go."""
 
-    def __init__(self, machine: Installation, service: str = "ads-ctr-champion") -> None:
+    def __init__(self, machine: Installation, service: str = "ads-ctr-predictor") -> None:
         self.url = f"{machine.service(NAMESPACE, service)}/v1/models/ads-ctr:predict"
         self.headers: dict[str, str] = {}
 

@@ -132,7 +132,14 @@ def test_kills_and_doubled_events_make_one_retraining(
 def test_what_a_rollout_held_is_approved_and_the_breaker_closed_with_kubectl_alone(
     cluster, controller, manifest, namespace, runs
 ) -> None:
-    """No pod runs here, so a candidate gets no request, and patience ends."""
+    """No pod runs here, so a candidate gets no request, and patience ends.
+
+    KServe would write the route.
+    """
+    backend = {"name": "ads-ctr-blue-predictor", "port": 80}
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}
+    route |= {"metadata": {"name": "ads-ctr"}, "spec": {"rules": [{"backendRefs": [backend]}]}}
+    assert cluster.apply(route, namespace).returncode == 0
     rollout = {"mode": "canary", "steps": ["50%"], "hold": "1s", "patience": "5s", "requests": 1}
     manifest["spec"]["rollout"] = rollout
     manifest["spec"]["retrain"]["breaker"] = 1

@@ -152,7 +152,7 @@ def test_where_bundles_come_as_canaries_going_back_takes_seconds_and_restarts_no
     machine: Installation, routed: Routed, case: UseCase, measured: Callable
 ) -> None:
     rows = traffic.instances(case, QUIET_DAY)[:2]
-    inside = Predictor(machine)
+    inside = Predictor(machine, "ads-ctr-champion")
     with (
         Caller(lambda: routed.predict(rows)) as caller,
         Caller(lambda: inside.predict(rows)) as within,
@@ -198,7 +198,7 @@ def test_a_bad_candidate_goes_back_and_no_call_fails(
         callers = [stack.enter_context(Caller(lambda: routed.predict(rows))) for _ in range(3)]
         candidate, stable = next_candidate(machine)
         eventually(lambda: routed.versions(rows) == {candidate, stable}, "both to answer", 120)
-        machine.throttle(candidate, 0.1)
+        machine.throttle(candidate, 0.12)
         eventually(lambda: candidate in ads.state(machine)["blocked"], "it to be sent back", 240)
         began = monotonic()
         eventually(lambda: routed.versions(rows) == {stable}, "the stable one alone", 60)
@@ -214,8 +214,10 @@ def test_a_bad_candidate_goes_back_and_no_call_fails(
 def next_candidate(machine: Installation) -> tuple[str, str]:
     """Let the model grow old; return the bundle on its way into service, and the one there."""
     ads.patch(machine, retrain={"maxAge": "20s"})
-    found = eventually(lambda: ads.state(machine).get("rollout"), "a candidate", 180)
+    eventually(lambda: ads.state(machine)["running"], "a retraining", 60)
+    # Or the next one would wait for the end of this rollout.
     ads.patch(machine, retrain={"maxAge": "60d"})
+    found = eventually(lambda: ads.state(machine).get("rollout"), "a candidate", 180)
     return found["passed"]["version"], found["stable"]
 
 

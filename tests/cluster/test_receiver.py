@@ -175,6 +175,8 @@ DENIED = [
     ("driftloop-receiver", "create", "pods"),
     ("driftloop-controller", "get", "secrets"),
     ("driftloop-controller", "create", "pods"),
+    ("driftloop-controller", "list", "pods"),
+    ("driftloop-controller", "patch", "services"),
     ("driftloop-controller", "create", "loopevents.driftloop.io"),
     ("driftloop-controller", "delete", "inferenceservices.serving.kserve.io"),
     ("driftloop-controller", "delete", "learningloops.driftloop.io"),

@@ -64,9 +64,7 @@ def test_a_live_loop_is_upgraded_without_a_failed_call_or_a_needless_retraining(
     machine: Installation, released: Path, case: UseCase, measured: Callable
 ) -> None:
     ads.deploy(machine, manifest_of(released))
-    # The release has no Service of its own; KServe's stays where bundles change under their name.
-    predictor = Predictor(machine, "ads-ctr-predictor")
-    rows = traffic.instances(case, QUIET_DAY)
+    predictor, rows = Predictor(machine), traffic.instances(case, QUIET_DAY)
     first = answer(predictor, rows[:2])
     began = monotonic()
     with Caller(lambda: predictor.predict(rows[:2])) as caller:

@@ -142,7 +142,7 @@ class SqliteLedger:
         """Turn what SQLite cannot do, such as to write on a full disk, into Unavailable."""
         try:
             yield
-        except sqlite3.IntegrityError:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise
         except sqlite3.Error as error:
             raise Unavailable(f"The ledger {self._path} cannot be used: {error}.") from error

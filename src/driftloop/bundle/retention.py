@@ -6,8 +6,10 @@ on its way into service, what is held. So do the newest ones, of which some may 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from driftloop.resources.lineup import BUNDLE
 from driftloop.state import State
 from driftloop_contracts import bundle
 from driftloop_contracts.object_store import ObjectStore
@@ -19,6 +21,14 @@ def named(state: State) -> set[str]:
     held = (state.held.version,) if state.held else ()
     found = {state.champion, state.running_champion, *state.before, *rollout, *held}
     return found - {""}
+
+
+def serving(service: Mapping[str, Any]) -> set[str]:
+    """Return the versions that an InferenceService has pods of."""
+    spec = service["spec"]
+    predictors = [spec["predictor"], *(one["predictor"] for one in spec.get("canary") or ())]
+    marks = [one.get("annotations", {}).get(BUNDLE, "") for one in predictors]
+    return {str(mark) for mark in marks} - {""}
 
 
 def expired(versions: Sequence[str], named: Collection[str], keep: int) -> list[str]:

@@ -99,7 +99,7 @@ def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     text = f"{event.start:%Y-%m-%d %H:%M}: {text}."
     if event.bundle != state.champion:
         return Decision(state, reasons=(f"Of {event.bundle}, which is not the champion: {text}",))
-    if state.before and not state.alike:
+    if state.before and state.alike is False:
         text += f" No window was like the reference since {state.champion} took over: {OWN_ROLLOUT}"
     if spec.retrain.on_drift == "alert":
         return Decision(state, (Alert("drift", text, tuple(shifts)),), (text,))

@@ -88,7 +88,11 @@ def _losses(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     ]
     if not rows:
         return sections.empty("The bundle names no metrics.")
-    columns = ["loss a row in nats, on the held-out rows", "value", "one-sided bounds"]
+    columns = [
+        "loss a row in nats, on the held-out rows",
+        "value",
+        "one-sided bounds (gate.confidence)",
+    ]
     return table(columns, rows, numbers={1, 2})
 
 
@@ -118,7 +122,15 @@ def _gate(verdict: Mapping[str, Any]) -> str:
 def _slices(found: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return sections.empty("No slice was judged.")
-    columns = ["slice", "rows", "difference of loss", "95 % bounds", "p", "harmed", "rows lacking"]
+    columns = [
+        "slice",
+        "rows",
+        "difference of loss",
+        "one-sided 95 % bounds",
+        "p",
+        "harmed",
+        "rows lacking",
+    ]
     rows = [
         (
             str(one.get("name")),

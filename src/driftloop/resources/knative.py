@@ -104,7 +104,7 @@ def _revision(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
 
 
 def _container(container: Manifest, version: str) -> Manifest:
-    told = [one for one in container["env"] if "value" in one and one["name"] != pod.STORAGE_URI]
+    told = [one for one in container["env"] if "value" in one]
     found = {name: value for name, value in container.items() if name != "lifecycle"}
     return found | {
         "env": [*told, {"name": "DRIFTLOOP_BUNDLE", "value": version}],

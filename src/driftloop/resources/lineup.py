@@ -1,17 +1,18 @@
 """Lineup: the predictors of a loop's InferenceService, and the next one on the way to a goal.
 
 One predictor is stable; a second one, the canary, may have a share of the traffic. A bundle takes
-over without a restart: its canary gets its pods, then all the traffic, then the name of the stable
+over without a restart: its canary gets its pods, then all the traffic, then the place of the stable
 one. KServe deletes a Deployment and a Service whose name it no longer expects at once, so a name
-is given up only when no route leads there any more.
+is given up only when no route leads there any more. It writes no route while a pod of the stable
+predictor is missing, so then a takeover does not wait for one. There are two names in turn, for
+the autoscalers that KServe makes for each name are never deleted.
 
-Source: KServe 0.21, ``spec.canary`` in Standard mode: validateCanarySpecs, applyCanaryWeights and
-reconcileCanaryDeployments.
+Source: KServe 0.21, ``spec.canary`` in Standard mode: validateCanarySpecs, applyCanaryWeights,
+createRawPredictorHTTPRoute and reconcileCanaryDeployments.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from typing import Any
 
 BUNDLE = "driftloop.io/bundle"
 """Annotation of a pod: the version it serves."""
+NAMES = ("blue", "green")
+"""Of predictors where bundles come as canaries."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,19 @@ class Goal:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the cluster shows: pods of the stable predictor, and of the canary that are available.
+    """What the cluster shows of a lineup.
 
-    ``routed``: the canary's share in percent by each route that a gateway took (none: nobody is
-    routed); None while a gateway has yet to take one.
+    ``pods``: that the stable predictor should have now, ``is_whole``: whether all are available;
+    ``available``: pods of the canary; ``routed``: the canary's share in percent by each route that
+    a gateway took (none: there is no route), None while a gateway has yet to take one; ``is_led``:
+    whether callers inside the cluster are led to the canary.
     """
 
     pods: int = 0
+    is_whole: bool = True
     available: int = 0
     routed: frozenset[int] | None = frozenset()
+    is_led: bool = False
 
     def is_routed(self, percent: int) -> bool:
         """Whether every route gives the canary this share."""
@@ -78,7 +85,7 @@ class Seen:
 
 def first(goal: Goal) -> Lineup:
     """Return the lineup of a loop that nothing serves yet."""
-    return Lineup(name_of(goal.version) if goal.splits else "", goal.version, goal.replicas)
+    return Lineup(NAMES[0] if goal.splits else "", goal.version, goal.replicas)
 
 
 def following(live: Lineup, seen: Seen, goal: Goal) -> Lineup:
@@ -86,13 +93,57 @@ def following(live: Lineup, seen: Seen, goal: Goal) -> Lineup:
     if live.canary:
         return _beside(live, live.canary, seen, goal)
     is_stable = live.version == goal.version
-    if (is_stable and not goal.candidate) or not (is_stable or goal.splits):
+    # Without a route nobody splits traffic, and an ingress would lead to a name that is gone.
+    splits = goal.splits and seen.routed != frozenset()
+    if not splits or (is_stable and not goal.candidate):
         return replace(live, version=goal.version, replicas=goal.replicas)
-    least, most = goal.replicas
-    pods = min(max(seen.pods, least), most)
     version, percent = (goal.candidate, goal.percent) if is_stable else (goal.version, 100)
-    canary = Canary(name_of(version, live.name), version, 0, _pods(pods, percent))
-    return _frozen(live, canary, pods, seen)
+    pods = _within(seen.pods, goal)
+    canary = Canary(_other(live.name), version, 0, _pods(pods, percent))
+    return _kept(live, canary, pods, goal)
+
+
+def _beside(live: Lineup, canary: Canary, seen: Seen, goal: Goal) -> Lineup:
+    """Return the next lineup where a canary takes over, has its share, or leaves."""
+    takes_over = canary.version == goal.version != live.version
+    stays = live.version == goal.version and canary.version == goal.candidate
+    percent = 100 if takes_over else goal.percent if stays else 0
+    if canary.percent == percent:
+        if takes_over and _may_take_over(canary, seen):
+            return Lineup(canary.name, canary.version, goal.replicas)
+        if not (takes_over or stays) and seen.is_routed(0):
+            return Lineup(live.name, live.version, goal.replicas)
+    before = live.replicas[0] - (canary.replicas if canary.percent else 0)
+    pods = max(before, _within(seen.pods, goal))
+    wanted = max(_pods(pods, percent), canary.replicas)
+    if percent > canary.percent and seen.available < wanted:
+        percent = canary.percent  # more traffic than its pods can take would slow it
+    return _kept(live, replace(canary, percent=percent, replicas=wanted), pods, goal)
+
+
+def _may_take_over(canary: Canary, seen: Seen) -> bool:
+    """Whether nobody is led to the stable predictor any more, or ever again by a route."""
+    is_left = seen.is_routed(100) or not seen.is_whole
+    return seen.is_led and is_left and seen.available >= canary.replicas
+
+
+def _kept(live: Lineup, canary: Canary, pods: int, goal: Goal) -> Lineup:
+    """Return the lineup in which the stable predictor keeps the pods it had, or gets more.
+
+    KServe takes the canary's pods from the fewest of the stable predictor's once it is ready, so
+    they are added there as soon as it has traffic.
+    """
+    least = pods + canary.replicas if canary.percent else pods
+    return Lineup(live.name, live.version, (least, goal.replicas[1] + canary.replicas), canary)
+
+
+def _within(pods: int, goal: Goal) -> int:
+    least, most = goal.replicas
+    return min(max(pods, least), most)
+
+
+def _other(name: str) -> str:
+    return NAMES[1] if name == NAMES[0] else NAMES[0]
 
 
 def is_reached(live: Lineup, goal: Goal) -> bool:
@@ -103,58 +154,15 @@ def is_reached(live: Lineup, goal: Goal) -> bool:
     return (live.version, *beside) == (goal.version, goal.candidate, goal.percent)
 
 
-def _beside(live: Lineup, canary: Canary, seen: Seen, goal: Goal) -> Lineup:
-    """Return the next lineup where a canary takes over, has its share, or leaves."""
-    takes_over = canary.version == goal.version != live.version
-    stays = live.version == goal.version and canary.version == goal.candidate
-    percent = 100 if takes_over else goal.percent if stays else 0
-    if canary.percent == percent and seen.is_routed(percent):
-        if takes_over and seen.available >= canary.replicas:
-            return Lineup(canary.name, canary.version, goal.replicas)
-        if not (takes_over or stays):
-            return Lineup(live.name, live.version, goal.replicas)
-    pods = live.replicas[1] - canary.replicas
-    wanted = max(_pods(pods, percent), canary.replicas)
-    if percent > canary.percent and seen.available < wanted:
-        percent = canary.percent  # more traffic than its pods can take would slow it
-    return _frozen(live, replace(canary, percent=percent, replicas=wanted), pods, seen)
-
-
-def _frozen(live: Lineup, canary: Canary, pods: int, seen: Seen) -> Lineup:
-    """Return the lineup with the stable predictor's pods as many as they were without a canary.
-
-    KServe takes the canary's pods from the fewest of the stable predictor's once it is ready, so
-    they are added there. The most are always both together: they remember ``pods``.
-    """
-    both = pods + canary.replicas
-    return Lineup(live.name, live.version, (both if seen.available else pods, both), canary)
-
-
 def _pods(pods: int, percent: int) -> int:
     return max(1, math.ceil(pods * percent / 100))
-
-
-def name_of(version: str, taken: str = "") -> str:
-    """Return the predictor's name for a bundle: short, for KServe puts it into a label of 63.
-
-    >>> name_of("0002-1a2b3c4d"), name_of("0002-1a2b3c4d", taken="v2"), name_of("mine")[:1]
-    ('v2', 'v2b', 'v')
-    """
-    number = version.partition("-")[0]
-    short = str(int(number)) if number.isascii() and number.isdecimal() else _digest(version)
-    found = f"v{short[:5]}"
-    return f"{found}b" if found == taken else found
-
-
-def _digest(version: str) -> str:
-    return hashlib.sha256(version.encode()).hexdigest()
 
 
 def deployment(loop: str, name: str) -> str:
     """Return the name of a predictor's Deployment and Service.
 
-    >>> deployment("ads-ctr", ""), deployment("ads-ctr", "v2")
-    ('ads-ctr-predictor', 'ads-ctr-v2-predictor')
+    >>> deployment("ads-ctr", ""), deployment("ads-ctr", "green")
+    ('ads-ctr-predictor', 'ads-ctr-green-predictor')
     """
     return f"{loop}-{name}-predictor" if name else f"{loop}-predictor"
 
@@ -182,8 +190,8 @@ def _version(predictor: Mapping[str, Any]) -> str:
 def leading(lineup: Lineup) -> str:
     """Return the name of the predictor that has all the traffic of callers without a gateway.
 
-    >>> leading(Lineup("v1", "1-a", (1, 2), Canary("v2", "2-b", 100, 1)))
-    'v2'
+    >>> leading(Lineup("blue", "1-a", (1, 2), Canary("green", "2-b", 100, 1)))
+    'green'
     """
     canary = lineup.canary
     return canary.name if canary and canary.percent == 100 else lineup.name
@@ -198,17 +206,30 @@ def available(deployment: Mapping[str, Any]) -> int:
     return int(min(status.get("availableReplicas", 0), status.get("updatedReplicas", 0)))
 
 
+def is_whole(deployment: Mapping[str, Any]) -> bool:
+    """Whether KServe calls a predictor ready: no pod of its Deployment is missing."""
+    conditions = deployment.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+
+
 def share_of(route: Mapping[str, Any], service: str) -> int | None:
     """Return the percent of an HTTPRoute's traffic that a Service gets, by its first rule.
 
     None while a gateway that has it (one of its parents) has not taken its newest form.
     """
     generation = route["metadata"].get("generation", 0)
+    asked = {_parent(route, reference) for reference in route["spec"].get("parentRefs", ())}
     for parent in route.get("status", {}).get("parents", ()):
         for condition in parent.get("conditions", ()):
-            if condition.get("observedGeneration", generation) < generation:
+            is_old = condition.get("observedGeneration", generation) < generation
+            if is_old and _parent(route, parent.get("parentRef", {})) in asked:
                 return None
     rules = route["spec"].get("rules") or ({},)
     weights = {b["name"]: b.get("weight", 1) for b in rules[0].get("backendRefs", ())}
     whole = sum(weights.values())
     return round(100 * weights.get(service, 0) / whole) if whole else 0
+
+
+def _parent(route: Mapping[str, Any], reference: Mapping[str, Any]) -> tuple[str, str]:
+    own = route["metadata"].get("namespace", "")
+    return str(reference.get("name", "")), str(reference.get("namespace") or own)

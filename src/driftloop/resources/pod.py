@@ -42,8 +42,13 @@ CONFINED = {
 }
 
 
-def fields(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
-    """Return a predictor's fields for ``version``: those of its pods, and how they change."""
+def fields(
+    loop: LearningLoop, version: str, platform: Platform, *, splits: bool = False
+) -> Manifest:
+    """Return a predictor's fields for ``version``: those of its pods, and how they change.
+
+    ``splits``: whether it may stand beside another one, or ever did.
+    """
     found = {
         "annotations": {BUNDLE: version},
         "labels": {LOOP: loop.name},
@@ -56,10 +61,12 @@ def fields(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
         },
         "securityContext": UNPRIVILEGED | {"fsGroup": UNPRIVILEGED["runAsUser"]},
         # KServe takes the first container for the predictor; it must have the name it has.
-        "containers": [_predictor(loop, version, platform), _sidecar(loop, platform)],
+        "containers": [_predictor(loop, platform), _sidecar(loop, platform)],
         "volumes": _volumes(platform),
     }
-    if loop.spec.rollout.mode == "canary":
+    if splits:
+        uri = f"{platform.store}/{bundle.key(loop.name, version)}"
+        found["containers"][0]["env"].append({"name": STORAGE_URI, "value": uri})
         found["initContainers"] = [_no_initializer(loop, platform)]
     return found
 
@@ -78,7 +85,7 @@ def _no_initializer(loop: LearningLoop, platform: Platform) -> Manifest:
     }
 
 
-def _predictor(loop: LearningLoop, version: str, platform: Platform) -> Manifest:
+def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
     environ = {
         "DRIFTLOOP_USECASE": loop.name,
         "DRIFTLOOP_PORT": str(PREDICTOR_PORT),
@@ -86,8 +93,6 @@ def _predictor(loop: LearningLoop, version: str, platform: Platform) -> Manifest
         "DRIFTLOOP_FEAST": "/scratch/feast",
         "DRIFTLOOP_SCRATCH": "/scratch/predictor",
     }
-    if loop.spec.rollout.mode == "canary":
-        environ |= {STORAGE_URI: f"{platform.store}/{bundle.key(loop.name, version)}"}
     image, module = loop.spec.image or platform.image, "driftloop.services.predictor"
     container = _container("kserve-container", image, module, environ, platform)
     ready = {"path": f"/v2/models/{loop.name}/ready", "port": PREDICTOR_PORT}

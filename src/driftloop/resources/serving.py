@@ -31,17 +31,19 @@ def goal(
 
 def objects(loop: LearningLoop, lineup: Lineup, platform: Platform) -> list[Manifest]:
     """Return what serves ``lineup``."""
-    return [
-        champion_service(loop, lineup),
-        inference_service(loop, lineup, platform),
-        disruption_budget(loop),
-    ]
+    found = [inference_service(loop, lineup, platform), disruption_budget(loop)]
+    return [champion_service(loop, lineup), *found] if splits(loop, lineup) else found
+
+
+def splits(loop: LearningLoop, lineup: Lineup) -> bool:
+    """Whether the loop's predictors stand side by side, or may."""
+    return loop.spec.rollout.mode == "canary" or lineup.canary is not None
 
 
 def inference_service(loop: LearningLoop, lineup: Lineup, platform: Platform) -> Manifest:
     """Return the loop's InferenceService with the predictors of ``lineup``."""
-    least, most = lineup.replicas
-    predictor = pod.fields(loop, lineup.version, platform) | {
+    (least, most), beside = lineup.replicas, splits(loop, lineup)
+    predictor = pod.fields(loop, lineup.version, platform, splits=beside) | {
         "minReplicas": least,
         "maxReplicas": most,
         "scaleMetric": "cpu",
@@ -61,8 +63,9 @@ def inference_service(loop: LearningLoop, lineup: Lineup, platform: Platform) ->
 
 def _canary(loop: LearningLoop, canary: Canary, platform: Platform) -> Manifest:
     """Return a canary's entry; KServe gives it fixed pods, and refuses any autoscaling."""
-    predictor = pod.fields(loop, canary.version, platform) | {"minReplicas": canary.replicas}
-    return {"predictor": predictor | _named(canary.name), "trafficPercent": canary.percent}
+    predictor = pod.fields(loop, canary.version, platform, splits=True) | _named(canary.name)
+    predictor["minReplicas"] = canary.replicas
+    return {"predictor": predictor, "trafficPercent": canary.percent}
 
 
 def _named(name: str) -> Manifest:
@@ -75,12 +78,22 @@ def champion_service(loop: LearningLoop, lineup: Lineup) -> Manifest:
     For callers inside the cluster; only a gateway splits traffic.
     """
     spec = {
-        "selector": {"app": f"isvc.{lineups.deployment(loop.name, lineups.leading(lineup))}"},
+        "selector": selector(loop, lineups.leading(lineup)),
         "ports": [{"name": "http", "port": 80, "targetPort": PREDICTOR_PORT, "protocol": "TCP"}],
     }
     found = owned(loop, "v1", "Service") | {"spec": spec}
-    found["metadata"]["name"] = f"{loop.name}-champion"
+    found["metadata"]["name"] = champion_name(loop)
     return found
+
+
+def champion_name(loop: LearningLoop) -> str:
+    """Return the name of the Service that leads to the champion."""
+    return f"{loop.name}-champion"
+
+
+def selector(loop: LearningLoop, name: str) -> dict[str, str]:
+    """Return the label that KServe gives the pods of a predictor."""
+    return {"app": f"isvc.{lineups.deployment(loop.name, name)}"}
 
 
 def disruption_budget(loop: LearningLoop) -> Manifest:

@@ -8,6 +8,9 @@ from driftloop.rollout.contrast import Moments
 from driftloop.rollout.entities import Entities
 from driftloop.value import Value
 
+REMEMBERED = 32
+"""Processes whose counters are kept at least: of more than ever serve a bundle at once."""
+
 
 class Arm(Value):
     """Requests, those that failed, and moments of what was answered.
@@ -31,6 +34,17 @@ class Arm(Value):
             prediction=self.prediction + other.prediction,
             entities=self.entities + other.entities,
         )
+
+    def grew(self, before: Arm) -> bool:
+        """Whether these are later counters of the process that told ``before``."""
+        mine, known = self._counts(), before._counts()
+        return self.requests > before.requests and all(
+            a >= b for a, b in zip(mine, known, strict=True)
+        )
+
+    def _counts(self) -> tuple[int, int, int, int]:
+        recorded = sum(self.entities.n)
+        return self.failed, self.latency.n, self.prediction.n, recorded
 
     def since(self, before: Arm) -> Arm:
         """Return what was done since ``before``, of counters that only grow."""
@@ -60,7 +74,7 @@ class Seen(Value):
         whole = Arm()
         for name, arm in counters.items():
             before = self.arms.get(name, Arm() if from_start else arm)
-            if arm.requests > before.requests:
+            if arm.grew(before):
                 whole += arm.since(before)
         return whole
 
@@ -71,4 +85,7 @@ class Seen(Value):
             for name, arm in counters.items()
             if name not in self.arms or arm.requests >= self.arms[name].requests
         }
-        return Seen(arms={**self.arms, **newer})
+        # The newest come last; processes of long ago are let go.
+        kept = {name: arm for name, arm in self.arms.items() if name not in newer}
+        every = list((kept | newer).items())
+        return Seen(arms=dict(every[-max(REMEMBERED, 2 * len(newer)) :]))

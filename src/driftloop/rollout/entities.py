@@ -54,8 +54,8 @@ class Entities(Value):
         return _entities(self._counts() + other._counts(), self._sums() + other._sums())
 
     def __sub__(self, other: Entities) -> Entities:
-        """Return what the other lacks."""
-        if not other.n:
+        """Return what the other lacks; of counts that are gone nothing is left."""
+        if not (self.n and other.n):
             return self
         return _entities(self._counts() - other._counts(), self._sums() - other._sums())
 

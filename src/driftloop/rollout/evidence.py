@@ -16,6 +16,9 @@ from driftloop.rollout.outcomes import Outcomes
 from driftloop.spec.rollout import Guardrails
 from driftloop.value import Value
 
+FEW_ROWS = 100
+"""Rows of a bundle up to which all looks are one doubling."""
+
 
 class Evidence(Value):
     """Sums over all looks of both bundles.
@@ -82,8 +85,17 @@ class Evidence(Value):
         )
 
     def _reach(self, alpha: float) -> float:
-        """Return by how much the means may differ because of whom each bundle was asked."""
+        """Return by how much the means may differ because of whom each bundle was asked.
+
+        Entities come all the time, and one looks all the time. Within a doubling of the rows the
+        largest deviation is beyond a bound no oftener than twice the last one is (Levy); the k-th
+        doubling spends alpha / (k (k + 1)).
+        """
         own, other = self.entities, self.usual.entities
         freedom = min(own.groups, other.groups) - 1
-        error = math.hypot(own.error, other.error)
-        return float(stdtrit(freedom, 1 - alpha / 2) * error) if freedom > 0 else math.inf
+        if freedom < 1:
+            return math.inf
+        rows = min(sum(own.n), sum(other.n))
+        doubling = max(1, math.ceil(math.log2(max(1, rows / FEW_ROWS))) + 1)
+        level = alpha / (2 * doubling * (doubling + 1))
+        return float(stdtrit(freedom, 1 - level / 2) * math.hypot(own.error, other.error))

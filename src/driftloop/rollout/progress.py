@@ -1,6 +1,6 @@
 """Progress: a rollout between two looks, and what follows from a look.
 
-- A breached guardrail sends the candidate back at once, and so does silence.
+- A breached guardrail sends the candidate back at once, and so does silence beside a stable one.
 - All guardrails surely kept promote it at once: evidence this strong needs no further step.
 - A step ends after ``hold`` with enough requests of both bundles, unless something looks bad.
 - At the end of ``patience`` the candidate is held: traffic goes back, and a person may approve it.
@@ -68,7 +68,8 @@ class Progress(Value):
                 "seen": (before.after(candidate), usual.after(stable)),
                 "requests": self.requests + fresh.requests,
                 "others": self.others + other.requests,
-                "silent": 0 if candidate else self.silent + 1,
+                # Where the stable one says nothing either, it is the asking that fails.
+                "silent": 0 if candidate else self.silent + bool(stable),
                 "looked": True,
                 "evidence": self.evidence.after(fresh, other, policy.guardrails),
             }
@@ -126,5 +127,5 @@ def _back(progress: Progress, found: Sequence[Guardrail]) -> Next | None:
         reasons += (f"None of its processes answered at {progress.silent} looks in a row.",)
     if not reasons:
         return None
-    blocks = progress.silent >= SILENT or any(one.blocks for one in breached)
-    return Next("withdraw" if blocks else "hold", reasons)
+    # A node that was drained is no fault of a bundle's: a person may approve it.
+    return Next("withdraw" if any(one.blocks for one in breached) else "hold", reasons)

@@ -9,12 +9,13 @@
 - for a predictor with a model they come from the ServingRuntime that model.runtime names. Without
   a storageUri KServe takes that one for a multi-model server and adds a container that pulls
   models (utils.go, IsMMSPredictor); this does not, so that v0.1.0, which asked for that, runs;
-- deploymentStrategy is the Deployment's; minReplicas its replicas, less those of ready canaries;
+- deploymentStrategy is the Deployment's; minReplicas, less those of ready canaries, the fewest of
+  its replicas: an autoscaler never takes one away here, as none does within minutes;
 - a canary is a predictor of its own, and ready with its first available pod; canaries come first,
   then every Deployment and Service with a name that is not expected goes, then the stable one
   comes (reconcileCanaryDeployments, adjustStableMinReplicasForCanaries);
 - the HTTPRoutes NAME and NAME-predictor give a ready canary its percent, the stable one the rest
-  (applyCanaryWeights), and are written last;
+  (applyCanaryWeights), and are written last, unless a pod of the stable one is missing;
 - a canary, and another name for the predictor, are refused as by validateCanarySpecs and
   validatePredictorNameChange, but here in the log: no webhook runs;
 - the condition PredictorReady, and Ready after it, follow the Deployment's Available.
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from driftloop.adapters.kubernetes_objects import PATHS, Absent, Objects, Stale
@@ -85,6 +87,9 @@ def predict(service: Manifest, predictor: Manifest, replicas: int, objects: Obje
     namespace, model = service["metadata"]["namespace"], predictor.get("model")
     runtime = objects.get("ServingRuntime", namespace, model["runtime"]) if model else None
     wanted = deployment(service, predictor, replicas, runtime)
+    with suppress(Absent):
+        live = objects.get("Deployment", namespace, wanted["metadata"]["name"])
+        wanted["spec"]["replicas"] = max(replicas, live["spec"]["replicas"])
     found = objects.apply("Deployment", namespace, wanted)
     ports = [{"name": "http1", "port": 80, "targetPort": 8080}]
     front = {"apiVersion": "v1", "kind": "Service"}
@@ -176,7 +181,8 @@ def reconcile(service: Manifest, objects: Objects) -> None:
     found = predict(service, service["spec"]["predictor"], fewest(service, statuses), objects)
     known = found.get("status", {}).get("conditions", ())
     available = any(c["type"] == "Available" and c["status"] == "True" for c in known)
-    routes(service, statuses, objects)
+    if available:
+        routes(service, statuses, objects)
     status = "True" if available else "False"
     conditions = [{"type": kind, "status": status} for kind in ("PredictorReady", "Ready")]
     wanted: Manifest = {"conditions": conditions}

@@ -15,6 +15,7 @@ from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.bundle import retention
 from driftloop.last_run import LEDGER
 from driftloop.ledger import Entry
+from driftloop.resources.lineup import BUNDLE
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
 from driftloop.state import State
@@ -111,3 +112,11 @@ def test_without_a_champion_or_a_ledger_nothing_goes(run: Path, tmp_path: Path) 
     with pytest.raises(Exception, match=f"a folder with {LEDGER}"):
         retain(run, "--delete")
     assert len(retention.stored(FileStore(run / "store"), "ads-ctr")) == 4
+
+
+def test_what_has_pods_stays_whatever_the_ledger_says() -> None:
+    predictors = [{"annotations": {BUNDLE: version}} for version in ("0001-a", "0002-b")]
+    canary = [{"predictor": predictors[1]}]
+    service = {"spec": {"predictor": predictors[0], "canary": canary}}
+    assert retention.serving(service) == {"0001-a", "0002-b"}
+    assert retention.serving({"spec": {"predictor": {}}}) == set()

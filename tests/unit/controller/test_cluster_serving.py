@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from driftloop.rollout.progress import Progress
 from driftloop.services.controller.cluster import Cluster
 from driftloop.services.controller.cluster_loop import ClusterLoop
 from driftloop.state import State
+from driftloop_contracts.errors import InvalidInput
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PLATFORM = Platform("platform", "sidecar", "s3://b", "http://c", replicas=(2, 4))
@@ -34,6 +35,7 @@ class Server:
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], dict[str, Any]] = {}
         self.before_apply: list[Callable[[], Any]] = []
+        self.applied: list[tuple[str, str]] = []
         self.version = 0
 
     def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
@@ -57,11 +59,13 @@ class Server:
     def apply(self, kind: str, namespace: str, content: dict[str, Any]) -> dict[str, Any]:
         if kind == "InferenceService" and self.before_apply:
             self.before_apply.pop()()
+        self.applied.append((kind, content["metadata"]["name"]))
         name = content["metadata"]["name"]
-        based = content["metadata"].get("resourceVersion")
-        if based and based != self.stored[kind, name]["metadata"]["resourceVersion"]:
+        based, live = content["metadata"].get("resourceVersion"), self.stored.get((kind, name))
+        if based and live and based != live["metadata"]["resourceVersion"]:
             raise Stale(name)
-        self.put(kind, name, content)
+        if live is None or live | {"metadata": {}} != content | {"metadata": {}}:
+            self.put(kind, name, content)  # as it is, it keeps its version
         return self.stored[kind, name]
 
     def replace_status(self, kind: str, namespace: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +83,7 @@ def server(content: dict[str, Any]) -> Server:
 
 @pytest.fixture
 def cluster(server: Server) -> Cluster:
-    def silence(address: str) -> bytes:
-        raise OSError(address)
-
-    return Cluster(server, None, None, PLATFORM, ask=silence)
+    return Cluster(server, None, None, PLATFORM, ask=lambda _: [])
 
 
 def loop(cluster: Cluster) -> ClusterLoop:
@@ -107,6 +108,7 @@ def lineup(server: Server) -> lineups.Lineup:
 
 def ready(server: Server, name: str, pods: int) -> None:
     status = {"observedGeneration": 1, "availableReplicas": pods, "updatedReplicas": pods}
+    status["conditions"] = [{"type": "Available", "status": "True"}]
     deployment = lineups.deployment("ads-ctr", name)
     content = {"metadata": {"generation": 1}, "spec": {"replicas": pods}, "status": status}
     server.put("Deployment", deployment, content)
@@ -124,7 +126,7 @@ def routed(server: Server, **percent: int) -> None:
 def test_a_champion_gets_a_predictor_of_its_own_name(server: Server, cluster: Cluster) -> None:
     decided(server, State(champion=ONE))
     loop(cluster).serve()
-    assert lineup(server) == lineups.Lineup("v1", ONE, (2, 4))
+    assert lineup(server) == lineups.Lineup("blue", ONE, (2, 4))
     assert ("Service", "ads-ctr-champion") in server.stored
     assert ("PodDisruptionBudget", "ads-ctr") in server.stored
     assert cluster.unsettled.due() == []
@@ -135,33 +137,36 @@ def test_a_candidate_is_brought_to_its_share_and_then_into_service(
 ) -> None:
     decided(server, State(champion=ONE))
     loop(cluster).serve()
-    ready(server, "v1", 2)
+    ready(server, "blue", 2)
+    routed(server, blue=100)
     decided(server, on_its_way())
     loop(cluster).serve()
-    assert lineup(server).canary == Canary("v2", TWO, 0, 1)
+    assert lineup(server).canary == Canary("green", TWO, 0, 1)
     assert cluster.unsettled.due() == [("default", "ads-ctr")]
-    ready(server, "v2", 1)
+    ready(server, "green", 1)
     loop(cluster).serve()
-    assert lineup(server).canary == Canary("v2", TWO, 25, 1)
+    assert lineup(server).canary == Canary("green", TWO, 25, 1)
     assert cluster.unsettled.due() == []
     decided(server, on_its_way(step=1))
     loop(cluster).serve()
-    assert lineup(server).canary == Canary("v2", TWO, 50, 1)
+    assert lineup(server).canary == Canary("green", TWO, 50, 1)
     decided(server, State(champion=TWO))
     loop(cluster).serve()
-    ready(server, "v2", 2)
-    for weights, name in (({"v1": 50, "v2": 50}, "v1"), ({"v1": 0, "v2": 100}, "v2")):
-        routed(server, **weights)
+    ready(server, "green", 2)
+    for blue, green in ((50, 50), (0, 100)):
+        routed(server, blue=blue, green=green)
         loop(cluster).serve()
-        assert lineup(server).name == name
-    assert lineup(server) == lineups.Lineup("v2", TWO, (2, 4))
+        assert lineup(server).name == "blue"
+    loop(cluster).serve()
+    assert lineup(server) == lineups.Lineup("green", TWO, (2, 4))
     service = server.stored["Service", "ads-ctr-champion"]
-    assert service["spec"]["selector"] == {"app": "isvc.ads-ctr-v2-predictor"}
+    assert service["spec"]["selector"] == {"app": "isvc.ads-ctr-green-predictor"}
 
 
 def test_a_step_decided_on_what_is_gone_is_not_written(server: Server, cluster: Cluster) -> None:
     decided(server, State(champion=ONE))
     loop(cluster).serve()
+    routed(server, blue=100)
     decided(server, on_its_way())
 
     def other() -> None:
@@ -170,14 +175,32 @@ def test_a_step_decided_on_what_is_gone_is_not_written(server: Server, cluster: 
     server.before_apply.append(other)
     with pytest.raises(Stale):
         loop(cluster).serve()
-    assert lineup(server).canary == Canary("v2", TWO, 0, 1)
+    assert lineup(server).canary == Canary("green", TWO, 0, 1)
+
+
+def test_a_service_of_somebody_else_is_left_alone(server: Server, cluster: Cluster) -> None:
+    server.put("Service", "ads-ctr-champion", {"spec": {"selector": {"app": "theirs"}}})
+    decided(server, State(champion=ONE))
+    with pytest.raises(InvalidInput, match="ads-ctr-champion"):
+        loop(cluster).serve()
+    assert server.stored["Service", "ads-ctr-champion"]["spec"]["selector"] == {"app": "theirs"}
+
+
+def test_a_loop_whose_pods_keep_their_name_needs_no_service(
+    server: Server, cluster: Cluster
+) -> None:
+    server.stored["LearningLoop", "ads-ctr"]["spec"]["rollout"] = {"mode": "direct"}
+    decided(server, State(champion=ONE))
+    loop(cluster).serve()
+    assert lineup(server).name == ""
+    assert not [name for kind, name in server.applied if kind == "Service"]
 
 
 def test_a_pin_leaves_no_room_for_a_candidate(server: Server, cluster: Cluster) -> None:
     server.stored["LearningLoop", "ads-ctr"]["spec"]["pin"] = "0007-g"
     decided(server, on_its_way())
     loop(cluster).serve()
-    assert lineup(server) == lineups.Lineup("v7", "0007-g", (2, 4))
+    assert lineup(server) == lineups.Lineup("blue", "0007-g", (2, 4))
 
 
 def test_a_paused_loop_stands_still(server: Server, cluster: Cluster) -> None:
@@ -203,16 +226,18 @@ def test_a_candidate_that_has_yet_to_start_is_not_silent(server: Server, cluster
 def test_pods_of_both_bundles_are_asked_where_they_are_ready(server: Server) -> None:
     asked: list[str] = []
 
-    def ask(address: str) -> bytes:
-        asked.append(address)
-        counted = {"requests": 7, "failed": 0}
-        return json.dumps({"pod_uid": address, "run": "1", "answered": counted}).encode()
+    def ask(addresses: Sequence[str]) -> list[bytes]:
+        asked.extend(addresses)
+        told = {"run": "1", "answered": {"requests": 7, "failed": 0}}
+        names = (address.strip("[]").replace("]", "") for address in addresses)
+        return [json.dumps(told | {"pod_uid": name}).encode() for name in names]
 
     cluster = Cluster(server, None, None, PLATFORM, ask=ask)
     decided(server, on_its_way())
-    for _ in range(2):
-        loop(cluster).serve()
-    for name, address in (("v1", "10.0.0.1"), ("v2", "fd00::2")):
+    loop(cluster).serve()
+    routed(server, blue=100)
+    loop(cluster).serve()
+    for name, address in (("blue", "10.0.0.1"), ("green", "fd00::2")):
         label = f"kubernetes.io/service-name={lineups.deployment('ads-ctr', name)}"
         points = [
             {"addresses": [address], "conditions": {"ready": True}},
@@ -222,6 +247,6 @@ def test_pods_of_both_bundles_are_asked_where_they_are_ready(server: Server) -> 
     loop(cluster).look(NOW)
     assert progress(server).looked
     candidate, stable = progress(server).seen
-    assert set(candidate.arms) == {"[fd00::2]:8080/1"}
+    assert set(candidate.arms) == {"fd00::2:8080/1"}
     assert set(stable.arms) == {"10.0.0.1:8080/1"}
     assert set(asked) == {"[fd00::2]:8080", "10.0.0.1:8080"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -50,22 +52,30 @@ def test_what_a_predictor_counts_is_believed() -> None:
         told(entities={"n": [1], "total": [1.0]}),
         told(entities={"n": [1] * 64, "total": [float("nan")] * 64}),
         told(entities={"n": [-1] * 64, "total": [1.0] * 64}),
+        told(requests=9, latency={"n": 1, "total": 1e200, "square": 1e300}),
+        told(requests=9, prediction={"n": 10**400, "total": 0, "square": 0}),
+        told(requests=10**400),
+        json.dumps({"pod_uid": "\ud800", "run": "1", "answered": {}}).encode(),
+        json.dumps({"pod_uid": 7, "run": "1", "answered": {}}).encode(),
         json.dumps({"pod_uid": "a" * 300, "run": "1", "answered": {}}).encode(),
     ],
 )
 def test_nonsense_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidInput):
         pod_counters.read(body)
-    assert pod_counters.of(["here"], lambda _: body) == {}
+    assert pod_counters.of(["here"], lambda _: [body]) == {}
 
 
 class Pod(BaseHTTPRequestHandler):
-    body = b""
+    body, pause = b"", 0.0
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.body)
+        for byte in (self.body[n : n + 1] for n in range(len(self.body))):
+            with suppress(OSError):
+                self.wfile.write(byte)
+            time.sleep(self.pause)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -74,6 +84,7 @@ class Pod(BaseHTTPRequestHandler):
 @pytest.fixture
 def pod() -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Pod) as server:
+        server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -84,7 +95,19 @@ def test_pods_are_asked_over_http_and_one_that_says_too_much_is_left_out(
 ) -> None:
     address = f"127.0.0.1:{pod.server_address[1]}"
     monkeypatch.setattr(Pod, "body", told(requests=3))
-    found = pod_counters.of([address, "127.0.0.1:1"], pod_counters.ask)
+    found = pod_counters.of([address, "127.0.0.1:1", "no such:x"], pod_counters.ask)
     assert {name: arm.requests for name, arm in found.items()} == {"a/1": 3}
     monkeypatch.setattr(Pod, "body", told(requests=3) + b" " * pod_counters.MAX_BODY)
     assert pod_counters.of([address], pod_counters.ask) == {}
+    assert pod_counters.ask([]) == []
+
+
+def test_a_pod_that_answers_byte_by_byte_holds_nobody_up(
+    pod: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pod, "body", told(requests=3))
+    monkeypatch.setattr(Pod, "pause", 0.2)
+    monkeypatch.setattr(pod_counters, "SECONDS", 0.5)
+    began = time.monotonic()
+    assert pod_counters.ask([f"127.0.0.1:{pod.server_address[1]}"]) == []
+    assert time.monotonic() - began < 3

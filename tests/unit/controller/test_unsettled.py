@@ -24,3 +24,11 @@ def test_one_that_does_not_move_is_left_to_the_rounds_and_due_again_after_a_step
     assert unsettled.due() == []
     unsettled.note(ADS, "canary at 25", is_reached=False)
     assert unsettled.due() == [ADS]
+
+
+def test_one_that_is_gone_is_let_go() -> None:
+    unsettled = Unsettled(lambda: 0.0)
+    unsettled.note(ADS, "canary at 0", is_reached=False)
+    unsettled.forget(ADS)
+    unsettled.forget(ADS)
+    assert unsettled.due() == []

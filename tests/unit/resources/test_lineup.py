@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,49 +20,67 @@ ONE, TWO, THREE = "0001-a", "0002-b", "0003-c"
 
 
 class Kserve:
-    """KServe and a gateway: pods take their time, routes follow, the unexpected goes at once."""
+    """KServe and a gateway: pods take their time, routes follow, the unexpected goes at once.
+
+    No route is written while a pod of the stable predictor is missing.
+    """
 
     def __init__(self, rng: random.Random, pods: int = 3) -> None:
         self.rng, self.pods, self.lineup = rng, pods, None
         self.available: dict[str, int] = {}
         self.written: dict[str, int] = {}
         self.routed: dict[str, int] = {}
+        self.led, self.failing = "", False
 
     def apply(self, lineup: Lineup) -> None:
         assert lineup.canary is None or lineup.canary.name != lineup.name
         assert lineup.canary is None or lineup.canary.replicas <= lineup.replicas[0]
         was, self.lineup = self.lineup, lineup
-        gone = set(self.available) - set(self.expected())
         if was is not None:
+            self.lead(lineups.leading(was))
+        gone = set(self.available) - set(self.expected())
+        if was is not None and not self.failing:
             assert not [name for name in gone if self.routed.get(name)], "a route leads nowhere"
-            assert lineups.leading(was) not in gone, "callers inside are led nowhere"
+            assert self.led not in gone, "callers inside are led nowhere"
         for name in gone:
             del self.available[name]
+
+    def lead(self, name: str) -> None:
+        self.led = name
 
     def expected(self) -> dict[str, int]:
         canary = self.lineup.canary
         beside = {canary.name: canary.replicas} if canary else {}
         return {self.lineup.name: self.pods} | beside
 
+    def is_whole(self) -> bool:
+        return self.available.get(self.lineup.name, 0) >= self.pods
+
     def pass_time(self) -> None:
         for name, wanted in self.expected().items():
             started = self.available.get(name, 0) + self.rng.randint(0, 1)
             self.available[name] = min(max(started, self.available.get(name, 0)), wanted)
+        if self.failing:
+            self.available[self.lineup.name] = 0
         canary = self.lineup.canary
         share = canary.percent if canary and self.available[canary.name] else 0
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.5 and self.is_whole():
             beside = {canary.name: share} if canary else {}
             self.written = {self.lineup.name: 100 - share} | beside
         if self.rng.random() < 0.5:
             self.routed = self.written
 
     def seen(self) -> Seen:
-        canary = self.lineup.canary
-        if canary is None:
-            return Seen(self.pods)
+        canary, name = self.lineup.canary, self.lineup.name
         is_taken = self.routed == self.written
-        routed = frozenset([self.written.get(canary.name, 0)]) if is_taken else None
-        return Seen(self.pods, self.available.get(canary.name, 0), routed)
+        shares = frozenset([self.written.get(canary.name, 0) if canary else 0])
+        return Seen(
+            pods=self.pods,
+            is_whole=self.is_whole(),
+            available=self.available.get(canary.name, 0) if canary else 0,
+            routed=(shares if is_taken else None) if self.written else frozenset(),
+            is_led=bool(canary) and self.led == canary.name != name,
+        )
 
 
 def brought(kserve: Kserve, goal: Goal, ticks: int = 400) -> None:
@@ -87,10 +106,10 @@ def test_a_candidate_takes_over_step_by_step_and_keeps_its_pods(seed: int) -> No
     kserve = served(seed)
     for percent in (5, 25, 50):
         brought(kserve, Goal(ONE, BOUNDS, True, TWO, percent))
-        assert kserve.lineup.canary == Canary("v2", TWO, percent, kserve.available["v2"])
+        assert kserve.lineup.canary == Canary("green", TWO, percent, kserve.available["green"])
     brought(kserve, Goal(TWO, BOUNDS, True))
-    assert kserve.lineup == Lineup("v2", TWO, BOUNDS)
-    assert kserve.available == {"v2": kserve.pods}
+    assert kserve.lineup == Lineup("green", TWO, BOUNDS)
+    assert kserve.available == {"green": kserve.pods}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -98,7 +117,7 @@ def test_a_candidate_that_goes_back_leaves_the_stable_one_as_it_was(seed: int) -
     kserve = served(seed)
     brought(kserve, Goal(ONE, BOUNDS, True, TWO, 50))
     brought(kserve, Goal(ONE, BOUNDS, True))
-    assert kserve.lineup == Lineup("v1", ONE, BOUNDS)
+    assert kserve.lineup == Lineup("blue", ONE, BOUNDS)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -116,22 +135,50 @@ def test_whatever_is_wanted_in_between_no_route_leads_nowhere(seed: int) -> None
 
 def test_more_traffic_comes_only_when_its_pods_are_there() -> None:
     goal = Goal(ONE, (8, 8), True, TWO, 25)
-    live = Lineup("v1", ONE, (9, 9), Canary("v2", TWO, 5, 1))
-    more = lineups.following(live, Seen(8, 1, frozenset({5})), goal)
-    assert more == Lineup("v1", ONE, (10, 10), Canary("v2", TWO, 5, 2))
-    assert lineups.following(more, Seen(8, 1, frozenset({5})), goal) == more
-    assert lineups.following(more, Seen(8, 2, frozenset({5})), goal).canary.percent == 25
+    live = Lineup("blue", ONE, (9, 9), Canary("green", TWO, 5, 1))
+    first, second = (Seen(8, available=n, routed=frozenset({5})) for n in (1, 2))
+    more = lineups.following(live, first, goal)
+    assert more == Lineup("blue", ONE, (10, 10), Canary("green", TWO, 5, 2))
+    assert lineups.following(more, first, goal) == more
+    assert lineups.following(more, second, goal).canary.percent == 25
 
 
 def test_the_stable_one_keeps_the_pods_it_had_though_kserve_takes_the_canarys_away() -> None:
     goal = Goal(ONE, BOUNDS, True, TWO, 50)
-    dark = lineups.following(Lineup("v1", ONE, BOUNDS), Seen(pods=4), goal)
-    assert dark == Lineup("v1", ONE, (4, 6), Canary("v2", TWO, 0, 2))
-    ready = lineups.following(dark, Seen(4, 2, frozenset({0})), goal)
-    assert ready == Lineup("v1", ONE, (6, 6), Canary("v2", TWO, 50, 2))
-    assert lineups.following(ready, Seen(4, 2, frozenset({50})), Goal(ONE, BOUNDS, True)) == (
-        Lineup("v1", ONE, (6, 6), Canary("v2", TWO, 0, 2))
-    )
+    none, half = frozenset({0}), frozenset({50})
+    dark = lineups.following(Lineup("blue", ONE, BOUNDS), Seen(4, routed=none), goal)
+    assert dark == Lineup("blue", ONE, (4, 8), Canary("green", TWO, 0, 2))
+    ready = lineups.following(dark, Seen(4, available=2, routed=none), goal)
+    assert ready == Lineup("blue", ONE, (6, 8), Canary("green", TWO, 50, 2))
+    busy = lineups.following(ready, Seen(5, available=2, routed=half), goal)
+    assert busy.replicas == (8, 9), "the autoscaler gave it one more; so the canary gets its part"
+    assert busy.canary.replicas == 3
+    back = lineups.following(ready, Seen(4, available=2, routed=half), Goal(ONE, BOUNDS, True))
+    assert back == Lineup("blue", ONE, (4, 8), Canary("green", TWO, 0, 2))
+
+
+def test_a_broken_stable_bundle_is_replaced_though_no_route_is_written() -> None:
+    kserve = served(3)
+    kserve.failing = True
+    kserve.pass_time()
+    assert not kserve.is_whole()
+    brought(kserve, Goal(TWO, BOUNDS, True))
+    assert kserve.lineup == Lineup("green", TWO, BOUNDS)
+
+
+def test_where_nothing_is_routed_pods_change_under_their_name() -> None:
+    """An ingress would lead to a name that is gone."""
+    live, seen = Lineup("blue", ONE, BOUNDS), Seen(2, routed=frozenset())
+    assert lineups.following(live, seen, Goal(TWO, BOUNDS, True)) == Lineup("blue", TWO, BOUNDS)
+    assert lineups.following(live, seen, Goal(ONE, BOUNDS, True, TWO, 5)) == live
+
+
+def test_callers_inside_are_led_before_the_name_is_given_up() -> None:
+    live = Lineup("blue", ONE, (4, 8), Canary("green", TWO, 100, 2))
+    seen = Seen(2, available=2, routed=frozenset({100}))
+    goal = Goal(TWO, BOUNDS, True)
+    assert lineups.following(live, seen, goal).name == "blue"
+    assert lineups.following(live, replace(seen, is_led=True), goal).name == "green"
 
 
 def test_without_a_split_the_pods_change_under_their_name() -> None:
@@ -141,15 +188,17 @@ def test_without_a_split_the_pods_change_under_their_name() -> None:
 
 
 def test_a_canary_that_has_no_traffic_yet_by_the_gateway_stays() -> None:
-    live = Lineup("v1", ONE, (3, 3), Canary("v2", TWO, 0, 1))
-    assert lineups.following(live, Seen(2, 1, None), Goal(ONE, BOUNDS, True)) == live
-    taken = lineups.following(live, Seen(2, 1, frozenset({0})), Goal(ONE, BOUNDS, True))
-    assert taken == Lineup("v1", ONE, BOUNDS)
+    live = Lineup("blue", ONE, (3, 3), Canary("green", TWO, 0, 1))
+    goal = Goal(ONE, BOUNDS, True)
+    waiting = lineups.following(live, Seen(2, available=1, routed=None), goal)
+    assert waiting.canary == live.canary
+    taken = lineups.following(live, Seen(2, available=1, routed=frozenset({0})), goal)
+    assert taken == Lineup("blue", ONE, BOUNDS)
 
 
-@pytest.mark.parametrize("canary", [None, Canary("v2", TWO, 25, 1)])
+@pytest.mark.parametrize("canary", [None, Canary("green", TWO, 25, 1)])
 def test_what_is_written_is_read_as_it_was(ads: LearningLoop, canary: Canary | None) -> None:
-    lineup = Lineup("v1", ONE, (3, 3), canary)
+    lineup = Lineup("blue", ONE, (3, 3), canary)
     assert lineups.read(serving.inference_service(ads, lineup, PLATFORM)) == lineup
 
 
@@ -160,20 +209,23 @@ def test_what_somebody_else_wrote_is_read_without_a_stumble() -> None:
 def route(*weights: tuple[str, int], generation: int = 2, observed: int = 2) -> dict[str, Any]:
     backends = [{"name": name, "weight": weight} for name, weight in weights]
     conditions = [{"type": "Accepted", "observedGeneration": observed}]
+    parent = {"name": "gateway", "namespace": "kserve"}
     return {
-        "metadata": {"generation": generation},
-        "spec": {"rules": [{"backendRefs": backends}]},
-        "status": {"parents": [{"conditions": conditions}]},
+        "metadata": {"generation": generation, "namespace": "ads"},
+        "spec": {"parentRefs": [parent], "rules": [{"backendRefs": backends}]},
+        "status": {"parents": [{"parentRef": parent, "conditions": conditions}]},
     }
 
 
 def test_a_share_is_read_from_the_route_that_is_in_force() -> None:
-    both = (("ads-v1-predictor", 95), ("ads-v2-predictor", 5))
-    assert lineups.share_of(route(*both), "ads-v2-predictor") == 5
-    assert lineups.share_of(route(*both, observed=1), "ads-v2-predictor") is None
-    assert lineups.share_of(route(("ads-v1-predictor", 1)), "ads-v2-predictor") == 0
+    both = (("ads-blue-predictor", 95), ("ads-green-predictor", 5))
+    assert lineups.share_of(route(*both), "ads-green-predictor") == 5
+    assert lineups.share_of(route(*both, observed=1), "ads-green-predictor") is None
+    assert lineups.share_of(route(("ads-blue-predictor", 1)), "ads-green-predictor") == 0
+    gone = route(*both, observed=1) | {"spec": route(*both)["spec"] | {"parentRefs": []}}
+    assert lineups.share_of(gone, "ads-green-predictor") == 5, "it is of a gateway no more asked"
     unparented = route(*both) | {"status": {}}
-    assert lineups.share_of(unparented, "ads-v2-predictor") == 5
+    assert lineups.share_of(unparented, "ads-green-predictor") == 5
 
 
 def test_pods_count_once_their_newest_form_is_available() -> None:
@@ -184,8 +236,8 @@ def test_pods_count_once_their_newest_form_is_available() -> None:
 
 
 def test_names_fit_into_kserves_label() -> None:
-    longest = lineups.deployment("a" * 40, lineups.name_of("99999-1a2b3c4d", "v99999"))
-    assert len(f"isvc.{longest}") <= 63
+    for name in lineups.NAMES:
+        assert len(f"isvc.{lineups.deployment('a' * 40, name)}") <= 63
 
 
 def canaries(ads: LearningLoop) -> LearningLoop:
@@ -195,7 +247,7 @@ def canaries(ads: LearningLoop) -> LearningLoop:
 
 def test_a_canary_is_what_kserve_takes(ads: LearningLoop) -> None:
     """A STORAGE_URI on both, none of the fields that scale, and no downloader of KServe's."""
-    lineup = Lineup("v1", ONE, (3, 3), Canary("v2", TWO, 25, 1))
+    lineup = Lineup("blue", ONE, (3, 3), Canary("green", TWO, 25, 1))
     spec = serving.inference_service(canaries(ads), lineup, PLATFORM)["spec"]
     (entry,) = spec["canary"]
     assert (entry["trafficPercent"], entry["predictor"]["minReplicas"]) == (25, 1)
@@ -207,6 +259,13 @@ def test_a_canary_is_what_kserve_takes(ads: LearningLoop) -> None:
         uris += [e["value"] for e in environ if e["name"] == "STORAGE_URI"]
         assert [one["name"] for one in predictor["initContainers"]] == ["storage-initializer"]
     assert uris == [f"s3://b/ads/bundles/ads-ctr/{version}/" for version in (ONE, TWO)]
+
+
+def test_a_rollout_whose_mode_is_changed_is_still_what_kserve_takes(ads: LearningLoop) -> None:
+    lineup = Lineup("blue", ONE, (3, 3), Canary("green", TWO, 25, 1))
+    assert ads.spec.rollout.mode == "direct"
+    spec = serving.inference_service(ads, lineup, PLATFORM)["spec"]
+    assert str(spec).count("'STORAGE_URI'") == 2
 
 
 def test_a_loop_without_canaries_asks_nothing_of_kserves_storage(ads: LearningLoop) -> None:
@@ -226,8 +285,8 @@ def test_the_champions_service_follows_what_has_all_the_traffic(ads: LearningLoo
     def selected(lineup: Lineup) -> str:
         return serving.champion_service(ads, lineup)["spec"]["selector"]["app"]
 
-    canary = Canary("v2", TWO, 50, 1)
+    canary = Canary("green", TWO, 50, 1)
     assert selected(Lineup("", ONE, BOUNDS)) == "isvc.ads-ctr-predictor"
-    assert selected(Lineup("v1", ONE, BOUNDS, canary)) == "isvc.ads-ctr-v1-predictor"
-    whole = Canary("v2", TWO, 100, 1)
-    assert selected(Lineup("v1", ONE, BOUNDS, whole)) == "isvc.ads-ctr-v2-predictor"
+    assert selected(Lineup("blue", ONE, BOUNDS, canary)) == "isvc.ads-ctr-blue-predictor"
+    whole = Canary("green", TWO, 100, 1)
+    assert selected(Lineup("blue", ONE, BOUNDS, whole)) == "isvc.ads-ctr-green-predictor"

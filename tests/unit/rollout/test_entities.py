@@ -24,7 +24,7 @@ def arm(rng: np.random.Generator, rates: np.ndarray, users: np.ndarray, rows: in
     asked = rng.choice(users, rows)
     predicted = rates[asked] * rng.lognormal(0, 0.2, rows)
     square = float((predicted**2).sum())
-    groups = asked % GROUPS  # users are numbered at random
+    groups = asked * 37 % GROUPS  # users are numbered at random
     total = np.bincount(groups, predicted, GROUPS)
     return Arm(
         requests=rows,
@@ -53,6 +53,21 @@ def standing(seed: int, users: int, factor: float = 1.0) -> str:
 @pytest.mark.parametrize("users", [100, 3000])
 def test_candidates_that_predict_alike_are_sent_back_no_oftener_than_promised(users: int) -> None:
     sent = sum(standing(seed, users) == "breached" for seed in range(SEEDS))
+    assert sent <= stats.binom.ppf(0.999, SEEDS, ALLOWED.alpha / GUARDED)
+
+
+def test_entities_that_come_all_the_time_do_not_add_wrong_alarms_up() -> None:
+    """Each look brings 60 users whom nobody saw before; one looks at each."""
+    sent = 0
+    for seed in range(SEEDS):
+        rng, evidence = np.random.default_rng(seed), Evidence()
+        for _ in range(60):
+            rates = rng.lognormal(-3, 1, 60)
+            sides = [arm(rng, rates, side, 100) for side in np.split(np.arange(60), [20])]
+            evidence = evidence.after(*sides, ALLOWED)
+            if evidence.guardrails(ALLOWED)[2].standing == "breached":
+                sent += 1
+                break
     assert sent <= stats.binom.ppf(0.999, SEEDS, ALLOWED.alpha / GUARDED)
 
 

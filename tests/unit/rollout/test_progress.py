@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from driftloop.rollout import progress
-from driftloop.rollout.arm import Arm, Seen
+from driftloop.rollout.arm import REMEMBERED, Arm, Seen
 from driftloop.rollout.contrast import Moments
-from driftloop.rollout.entities import counted
+from driftloop.rollout.entities import Entities, counted
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
 from driftloop.spec.rollout import Rollout
@@ -119,6 +119,35 @@ def test_each_request_counts_once_whatever_comes_late_or_begins_anew() -> None:
     assert later.after({"a": first}) == later
 
 
+def test_what_a_process_tells_that_cannot_be_is_no_news() -> None:
+    rng = np.random.default_rng(0)
+    first, second = arm(rng, 50), arm(rng, 70)
+    seen = Seen().after({"a": first})
+    bare = (first + second).model_copy(update={"entities": Entities()})
+    assert seen.news({"a": bare}, from_start=True) == Arm()
+    assert Seen().after({"a": bare}).news({"a": first + second + second}, from_start=True) != Arm()
+
+
+def test_processes_of_long_ago_are_let_go() -> None:
+    seen, one = Seen(), Arm(requests=1)
+    for number in range(500):
+        seen = seen.after({f"pod-{number}": one, "pod-always": Arm(requests=number)})
+    assert len(seen.arms) == REMEMBERED
+    assert "pod-always" in seen.arms
+    many = {f"pod-{number}": one for number in range(100)}
+    assert len(seen.after(many).arms) >= 100
+
+
+def test_silence_on_both_sides_is_no_silence_of_the_candidates() -> None:
+    known = Progress(passed=PASSED, stable="0001-a", since=START)
+    for _ in range(10):
+        known = known.after({}, {}, POLICY)
+    assert known.silent == 0
+    for _ in range(progress.SILENT):
+        known = known.after({}, {"b": Arm()}, POLICY)
+    assert progress.judge(known, POLICY, START).move == "hold"
+
+
 @pytest.mark.parametrize("history", [0.0, 0.3, -0.05])
 def test_what_was_served_before_the_rollout_is_no_evidence(history: float) -> None:
     """The stable process served for weeks, when predictions were others than now."""
@@ -191,4 +220,4 @@ def test_a_candidate_that_falls_silent_is_given_up() -> None:
         other += arm(rng, 400)
         known = known.after(own, {"pod-2": other}, POLICY)
         moves.append(progress.judge(known, POLICY, START + timedelta(minutes=1)).move)
-    assert moves == ["wait", "wait", "wait", "wait", "withdraw"]
+    assert moves == ["wait", "wait", "wait", "wait", "hold"]

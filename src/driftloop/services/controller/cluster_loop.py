@@ -59,9 +59,9 @@ class ClusterLoop:
             self._follow(state.running, now)
         self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
         self.controller.settle(now)
-        self.look(now)
         self.ledger.observe(now, self.cluster.health.conditions(now))
         self.serve()
+        self.look(now)
 
     def receive(self, event: CloudEvent, now: datetime) -> None:
         """Take an event once."""

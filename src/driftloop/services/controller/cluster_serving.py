@@ -16,9 +16,11 @@ from driftloop.resources import lineup as lineups
 from driftloop.resources import serving
 from driftloop.resources.lineup import Goal, Lineup, Seen
 from driftloop.resources.platform import Platform
+from driftloop.resources.pod import LOOP
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller import pod_counters
 from driftloop.services.controller.cluster import Cluster
+from driftloop_contracts.errors import InvalidInput
 
 
 class ClusterServing:
@@ -32,15 +34,15 @@ class ClusterServing:
 
     def serve(self, goal: Goal) -> None:
         """Take the next step towards ``goal``; raise Stale when another took one meanwhile."""
+        front = self._found("Service", serving.champion_name(self._loop))
         service = self._found("InferenceService", self._loop.name)
-        lineup = self._following(service, goal)
-        for content in self._beside(service, lineup):
-            self._apply(content)
+        lineup = self._following(service, front, goal)
         platform = self._cluster.platform.within(self._namespace)
-        content = self._rendered(lineup, platform, service)
-        if service:
-            content["metadata"]["resourceVersion"] = service["metadata"]["resourceVersion"]
-        self._apply(content)
+        # The Service leads to a canary with all the traffic, and only then that one takes over.
+        for content in self._front(service, lineup):
+            self._apply(content, front)
+        self._apply(self._rendered(lineup, platform, service), service)
+        self._apply(serving.disruption_budget(self._loop))
         key = self._namespace, self._loop.name
         self._cluster.unsettled.note(key, lineup, is_reached=self._is_reached(lineup, goal))
 
@@ -57,24 +59,19 @@ class ClusterServing:
         ]
         return pod_counters.of(pod_counters.addresses(slices), self._cluster.ask)
 
-    def _following(self, service: Object | None, goal: Goal) -> Lineup:
+    def _following(self, service: Object | None, front: Object | None, goal: Goal) -> Lineup:
         """Return the next lineup; a loop at rest is not looked at any further."""
         if service is None:
             return lineups.first(goal)
         live = lineups.read(service)
         is_at_rest = live.canary is None and lineups.is_reached(live, goal)
-        return lineups.following(live, Seen() if is_at_rest else self._seen(live), goal)
+        return lineups.following(live, Seen() if is_at_rest else self._seen(live, front), goal)
 
-    def _beside(self, service: Object | None, lineup: Lineup) -> list[Object]:
-        """Return what is applied before the InferenceService.
-
-        The Service leads to a canary with all the traffic before that one takes the name.
-        """
-        leading = lineups.read(service) if service else lineup
-        return [
-            serving.champion_service(self._loop, leading),
-            serving.disruption_budget(self._loop),
-        ]
+    def _front(self, service: Object | None, lineup: Lineup) -> list[Object]:
+        """Return what leads callers inside the cluster, as long as predictors change names."""
+        live = lineups.read(service) if service else lineup
+        is_named = bool(live.name) or serving.splits(self._loop, lineup)
+        return [serving.champion_service(self._loop, live)] if is_named else []
 
     def _rendered(self, lineup: Lineup, platform: Platform, live: Object | None) -> Object:
         return serving.inference_service(self._loop, lineup, platform)
@@ -89,16 +86,21 @@ class ClusterServing:
         names = [n for n, v in ((live.name, live.version), canary) if v == version]
         return [lineups.deployment(self._loop.name, name) for name in names]
 
-    def _seen(self, live: Lineup) -> Seen:
+    def _seen(self, live: Lineup, front: Object | None) -> Seen:
         stable = self._deployment(live.name)
         pods = int(stable.get("spec", {}).get("replicas", 0))
-        if live.canary is None:
-            return Seen(pods)
-        service = lineups.deployment(self._loop.name, live.canary.name)
+        name = live.canary.name if live.canary else ""
+        service = lineups.deployment(self._loop.name, name) if name else ""
         shares = {lineups.share_of(route, service) for route in self._routes()}
         known = frozenset(share for share in shares if share is not None)
-        routed = None if None in shares else known
-        return Seen(pods, lineups.available(self._deployment(live.canary.name)), routed)
+        led = front["spec"].get("selector") if front else None
+        return Seen(
+            pods=pods,
+            is_whole=lineups.is_whole(stable),
+            available=lineups.available(self._deployment(name)) if name else 0,
+            routed=None if None in shares else known,
+            is_led=led == serving.selector(self._loop, name),
+        )
 
     def _routes(self) -> list[Object]:
         """Return KServe's routes: the loop's own, and that of its predictor."""
@@ -114,5 +116,17 @@ class ClusterServing:
             return self._cluster.objects.get(kind, self._namespace, name)
         return None
 
-    def _apply(self, content: dict[str, Any]) -> None:
+    def _apply(self, content: dict[str, Any], live: Object | None = None) -> None:
+        """Write an object, over exactly the ``live`` one where there is one."""
+        if live is not None:
+            self._require_own(live)
+            content["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         self._cluster.objects.apply(content["kind"], self._namespace, self._owned(content))
+
+    def _require_own(self, live: Object) -> None:
+        """Raise InvalidInput for an object of somebody else that has the loop's name."""
+        metadata = live["metadata"]
+        if metadata.get("labels", {}).get(LOOP) != self._loop.name:
+            allowed = f"the loop's, with the label {LOOP}, or absent"
+            where = f"namespace {self._namespace}"
+            raise InvalidInput(metadata["name"], where, allowed, "an object without it")

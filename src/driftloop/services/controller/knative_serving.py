@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driftloop.adapters.kubernetes_objects import Object
-from driftloop.resources import knative, serving
+from driftloop.resources import knative
 from driftloop.resources.lineup import Goal, Lineup
 from driftloop.resources.platform import Platform
 from driftloop.services.controller.cluster_serving import ClusterServing
@@ -12,13 +12,13 @@ from driftloop.services.controller.cluster_serving import ClusterServing
 class KnativeServing(ClusterServing):
     """What serves one loop; callers use the address that the InferenceService's status tells."""
 
-    def _following(self, service: Object | None, goal: Goal) -> Lineup:
+    def _following(self, service: Object | None, front: Object | None, goal: Goal) -> Lineup:
         if service is None:
             return Lineup("", goal.version, goal.replicas)
         return knative.following(knative.read(service), knative.seen(service), goal)
 
-    def _beside(self, service: Object | None, lineup: Lineup) -> list[Object]:
-        return [serving.disruption_budget(self._loop)]
+    def _front(self, service: Object | None, lineup: Lineup) -> list[Object]:
+        return []
 
     def _rendered(self, lineup: Lineup, platform: Platform, live: Object | None) -> Object:
         return knative.inference_service(self._loop, lineup, platform, live)

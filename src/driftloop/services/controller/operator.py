@@ -143,7 +143,10 @@ def hasten(cluster: Cluster) -> None:
 
 
 def _serve(cluster: Cluster, namespace: str, name: str) -> None:
-    ClusterLoop(cluster, namespace, name).serve()
+    try:
+        ClusterLoop(cluster, namespace, name).serve()
+    except Absent:
+        cluster.unsettled.forget((namespace, name))
 
 
 def go_round(cluster: Cluster, namespaces: Sequence[str]) -> None:

@@ -32,4 +32,9 @@ class Unsettled:
     def due(self) -> list[Key]:
         """Return the loops to look at."""
         now = self._clock()
-        return [key for key, (_, since) in self._since.items() if now - since < SECONDS]
+        # A copy, for other threads note meanwhile.
+        return [key for key, (_, since) in list(self._since.items()) if now - since < SECONDS]
+
+    def forget(self, key: Key) -> None:
+        """Let go of a loop that is there no more."""
+        self._since.pop(key, None)

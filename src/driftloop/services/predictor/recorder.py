@@ -101,8 +101,15 @@ class Recorder:
             self._hurry.wait(self._interval)
             self._hurry.clear()
             while records := self._waiting.take(EVENT_ROWS):
-                self._seen(records)
                 self._hand_over(records)
+                self._tell(records)
+
+    def _tell(self, records: Sequence[Record]) -> None:
+        """Let the records be counted; what goes wrong there must not end their way."""
+        try:
+            self._seen(records)
+        except Exception:
+            log.exception("Records were not counted.")
 
     def _hand_over(self, records: Sequence[Record]) -> None:
         """Send the records in one event; what is unfit is halved until it stands alone."""
