@@ -40,6 +40,7 @@ class ClusterServing:
         platform = self._cluster.platform.within(self._namespace)
         # The Service leads to a canary with all the traffic, and only then that one takes over.
         for content in self._front(service, lineup):
+            self._require_own(front)
             self._apply(content, front)
         self._apply(self._rendered(lineup, platform, service), service)
         self._apply(serving.disruption_budget(self._loop))
@@ -119,14 +120,14 @@ class ClusterServing:
     def _apply(self, content: dict[str, Any], live: Object | None = None) -> None:
         """Write an object, over exactly the ``live`` one where there is one."""
         if live is not None:
-            self._require_own(live)
             content["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         self._cluster.objects.apply(content["kind"], self._namespace, self._owned(content))
 
-    def _require_own(self, live: Object) -> None:
-        """Raise InvalidInput for an object of somebody else that has the loop's name."""
-        metadata = live["metadata"]
-        if metadata.get("labels", {}).get(LOOP) != self._loop.name:
+    def _require_own(self, front: Object | None) -> None:
+        """Raise InvalidInput for a Service of somebody else that has the name."""
+        own = self._loop.name
+        labels = front["metadata"].get("labels", {}) if front else {LOOP: own}
+        if labels.get(LOOP) != own:
+            name, where = serving.champion_name(self._loop), f"namespace {self._namespace}"
             allowed = f"the loop's, with the label {LOOP}, or absent"
-            where = f"namespace {self._namespace}"
-            raise InvalidInput(metadata["name"], where, allowed, "an object without it")
+            raise InvalidInput(name, where, allowed, "a Service without it")
