@@ -195,17 +195,18 @@ def test_a_bad_candidate_goes_back_and_no_call_fails(
     rows = traffic.instances(case, QUIET_DAY)[:2]
     ads.patch(machine, rollout={"hold": "5m"})
     with ExitStack() as stack:
-        callers = [stack.enter_context(Caller(lambda: routed.predict(rows))) for _ in range(3)]
+        callers = [stack.enter_context(Caller(lambda: routed.predict(rows))) for _ in range(4)]
         candidate, stable = next_candidate(machine)
         eventually(lambda: routed.versions(rows) == {candidate, stable}, "both to answer", 120)
-        machine.throttle(candidate, 0.12)
-        eventually(lambda: candidate in ads.state(machine)["blocked"], "it to be sent back", 240)
+        machine.throttle(candidate, 0.2)
+        eventually(lambda: ads.state(machine)["rollout"] is None, "it to be sent back", 240)
         began = monotonic()
         eventually(lambda: routed.versions(rows) == {stable}, "the stable one alone", 60)
         seconds = monotonic() - began
         eventually(lambda: ads.bundles(machine) == {stable}, "its pods to be gone", 180)
     assert [failure for caller in callers for failure in caller.failures] == []
     assert ads.champion(machine, stable)
+    assert candidate in ads.state(machine)["blocked"]
     assert seconds < 30
     calls = sum(caller.calls for caller in callers)
     measured(f"canaries: the decision to go back to the stable one: {seconds:.0f} s, {calls} calls")

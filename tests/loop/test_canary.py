@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +15,12 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from rollouts import rolling_out, told
 
 from driftloop_contracts import event_types as types
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 POLICY = "{mode: canary, steps: [25%, 50%], hold: 5h, patience: 4d, requests: 5}"
 SPAN = ("--from", "2026-01-12", "--to", "2026-02-22", "--no-compare")
 
@@ -29,21 +28,7 @@ SPAN = ("--from", "2026-01-12", "--to", "2026-02-22", "--no-compare")
 @pytest.fixture(scope="module")
 def turned(turn: Callable, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Six weeks in which the season changes."""
-    return turn(*SPAN, environ=canary(tmp_path_factory.mktemp("canary")))
-
-
-def canary(folder: Path, policy: str = POLICY) -> dict[str, str]:
-    """Return the environment of a run whose use case rolls out in steps."""
-    shutil.copytree(ROOT / "usecases" / "ads_ctr", folder / "ads_ctr")
-    loop = folder / "ads_ctr" / "loop.yaml"
-    content = loop.read_text()
-    assert "rollout: {mode: direct}" in content
-    loop.write_text(content.replace("rollout: {mode: direct}", f"rollout: {policy}"))
-    return {"DRIFTLOOP_USECASES": str(folder), "DRIFTLOOP_HOME": str(ROOT)}
-
-
-def told(turned: Any, kind: str) -> list[dict]:
-    return [event["data"] for event in turned.events if event["type"] == kind]
+    return turn(*SPAN, environ=rolling_out(tmp_path_factory.mktemp("canary"), POLICY))
 
 
 def test_each_step_comes_before_the_promotion(turned: Any) -> None:
@@ -78,7 +63,7 @@ def test_a_candidate_that_is_killed_costs_no_answer_and_goes_back(tmp_path: Path
     command = [sys.executable, "-m", "driftloop.cli", "run", "ads_ctr", *SPAN, "--out", str(out)]
     with subprocess.Popen(
         command,
-        env=os.environ | canary(tmp_path / "usecases") | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | rolling_out(tmp_path / "usecases", POLICY) | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
     ) as run:

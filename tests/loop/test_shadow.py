@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_canary import canary, told
+from rollouts import rolling_out, told
 
 from driftloop_contracts import event_types as types
 
@@ -20,7 +20,7 @@ SPAN = ("--from", "2026-01-12", "--to", "2026-02-22", "--no-compare")
 @pytest.fixture(scope="module")
 def turned(turn: Callable, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Six weeks in which the season changes."""
-    return turn(*SPAN, environ=canary(tmp_path_factory.mktemp("shadow"), POLICY))
+    return turn(*SPAN, environ=rolling_out(tmp_path_factory.mktemp("shadow"), POLICY))
 
 
 def test_nobody_is_answered_by_a_candidate_before_its_promotion(turned: Any) -> None:

@@ -27,7 +27,7 @@ from driftloop.rollout.contrast import Moments
 from driftloop.rollout.outcomes import Beside, Compared
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
-from driftloop.state import Cause, State
+from driftloop.state import Cause, Interval, State
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 RNG = np.random.default_rng(0)
@@ -216,7 +216,14 @@ def outcomes(
 ) -> decisions.CohortMatured:
     compared = Compared(values=(kpi, 1.0), errors=(0.01, 0.01))
     return decisions.CohortMatured(
-        beside=Beside(bundles=bundles, weight=500, groups=60, kpi=compared)
+        beside=Beside(
+            bundles=bundles,
+            start=START,
+            end=START + timedelta(hours=5),
+            weight=500,
+            groups=60,
+            kpi=compared,
+        )
     )
 
 
@@ -288,3 +295,11 @@ def test_a_hidden_bundle_waits_for_the_rows_that_it_takes_and_is_held_in_the_end
         held.state, Ticked(), spec.model_copy(update={"orders": orders}), late
     )
     assert approved.state.champion == "0002-b"
+
+
+def test_outcomes_of_a_time_with_a_broken_feature_tell_of_the_feature(
+    rolling: State, spec: LoopSpec
+) -> None:
+    broken = Interval(start=START + timedelta(hours=1), end=START + timedelta(hours=2))
+    state = rolling.model_copy(update={"quarantine": (broken,)})
+    assert decisions.decide(state, outcomes(0.1), spec, START) == Decision(state)

@@ -56,16 +56,27 @@ def shadowed(state: State, event: ShadowJudged, spec: LoopSpec) -> Decision:
         return promotion.promoted(over, known.passed, " ".join(event.reasons))
     if event.verdict == "reject":
         return _withdrawn(over, known, Next("withdraw", event.reasons), spec)
-    waiting = known.model_copy(update={"requests": event.needed})
+    update = {"requests": event.needed, "step": known.step + 1}
+    waiting = known.model_copy(update=update)
     return Decision(state.model_copy(update={"rollout": waiting}), reasons=event.reasons)
 
 
 def matured(state: State, told: Beside | None, spec: LoopSpec, now: datetime) -> Decision:
-    """Take what became of predictions of both bundles, and do what follows."""
+    """Take what became of predictions of both bundles; it can send one back, not further.
+
+    Records of a time when a feature was broken tell of the feature.
+    """
     known = state.rollout
-    if known is None or known.shadow or told is None or (seen := known.matured(told)) is known:
+    if known is None or known.shadow or told is None:
         return Decision(state)
-    return _followed(state.model_copy(update={"rollout": seen}), seen, spec, now)
+    broken = any(i.start <= told.end and told.start < i.end for i in state.quarantine)
+    seen = known if broken else known.matured(told)
+    if seen is known:
+        return Decision(state)
+    state = state.model_copy(update={"rollout": seen})
+    if progress.judge(seen, spec.rollout, now).move not in ("hold", "withdraw"):
+        return Decision(state)
+    return _followed(state, seen, spec, now)
 
 
 def passed_time(state: State, spec: LoopSpec, now: datetime) -> Decision:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from driftloop.evaluation import kpi, loss
 from driftloop.loop import Kpi, LearningLoop
 from driftloop.rollout.entities import FEWEST, GROUPS, groups_of
+from driftloop_contracts import times
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Measure = Callable[[Floats], float | None]
@@ -28,32 +30,52 @@ COLUMNS = ("rows", "impressions", "positives", "predicted", "loss")
 
 
 def compare(rows: pd.DataFrame, loop: LearningLoop) -> dict[str, Any] | None:
-    """Return what a cohort's rows tell of its two newest bundles; None unless side by side.
+    """Return what a cohort's rows tell of two bundles side by side; None without such two.
 
     ``kpi``: turned so that more is better; ``calibration``: the logarithm of positives over what
     was predicted; of both the values and their errors, the newer bundle's first.
     """
     entity = loop.spec.gate.entity
     rows = rows[np.isfinite(rows["prediction"]) & rows["positives"].notna()]
-    if entity not in rows or rows["bundle_version"].nunique() < 2:
+    shared = _most_shared(rows) if entity in rows else None
+    if shared is None:
         return None
-    older, newer = sorted(rows["bundle_version"].unique(), key=_number)[-2:]
+    newer, older, counts = shared
     sides = [rows[rows["bundle_version"] == version] for version in (newer, older)]
-    hours = [side["event_time"].dt.floor(HOUR) for side in sides]
-    counts = pd.concat([hour.value_counts() for hour in hours], axis=1, join="inner")
-    if counts.empty:
-        return None
     weights = counts.prod(axis=1) / counts.sum(axis=1)
     sums = [
-        _sums(side, hour.map(weights / counts.iloc[:, at]), entity)
-        for at, (side, hour) in enumerate(zip(sides, hours, strict=True))
+        _sums(side, _hour(side).map(weights / counts.iloc[:, at]), entity)
+        for at, side in enumerate(sides)
     ]
     groups = min(int((one[:, 0] > 0).sum()) for one in sums)
     if groups < FEWEST:
         return None
+    asked = counts.index
     told = {"bundles": [newer, older], "weight": float(weights.sum()), "groups": groups}
+    told |= {"start": times.to_text(asked.min().to_pydatetime())}
+    told |= {"end": times.to_text((asked.max() + HOUR).to_pydatetime())}
     found = {"kpi": _valued(loop.spec.objective.kpi), "calibration": calibration}
     return told | {name: _both(measure, sums) for name, measure in found.items()}
+
+
+def _most_shared(rows: pd.DataFrame) -> tuple[str, str, pd.DataFrame] | None:
+    """Return the two bundles with most rows side by side, the newer first, by hours of both."""
+    counts = rows.groupby([_hour(rows), "bundle_version"]).size().unstack(fill_value=0)
+    best: tuple[float, str, str] | None = None
+    for older, newer in combinations(sorted(counts.columns, key=_number), 2):
+        pair = counts[[newer, older]]
+        shared = float((pair.prod(axis=1) / pair.sum(axis=1).clip(lower=1)).sum())
+        if shared > 0 and (best is None or shared > best[0]):
+            best = shared, newer, older
+    if best is None:
+        return None
+    both = counts[[best[1], best[2]]]
+    return best[1], best[2], both[(both > 0).all(axis=1)]
+
+
+def _hour(rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    found: pd.Series[pd.Timestamp] = rows["event_time"].dt.floor(HOUR)
+    return found
 
 
 def _number(version: str) -> tuple[int, str]:

@@ -29,13 +29,23 @@ def columns(loop: LearningLoop) -> list[str]:
 
 
 def judge(
-    case: UseCase, rows: pd.DataFrame, candidate: Path, stable: Path, rng: np.random.Generator
+    case: UseCase,
+    rows: pd.DataFrame,
+    candidate: Path,
+    stable: Path,
+    *,
+    before: int,
+    rng: np.random.Generator,
 ) -> Verdict:
     """Return the gate's verdict on mature ``rows``; ``candidate``, ``stable``: files of the models.
 
-    What the gate asked of the bundle itself, its costs and its columns, is not asked again.
+    ``before``: judgements on fewer of these rows, which said hold: the k-th one spends its own part
+    of the chance of an error, 1 / (k (k + 1)). What the gate asked of the bundle itself, its costs
+    and its columns, is not asked again.
     """
     models = {"candidate": candidate, "release": candidate, "champion": stable}
     scored = scoring.losses(case, rows, models, rate=0.5)
     trivial = [name for name in scored if str(name).startswith(scoring.TRIVIAL)]
-    return gate.judge(Evidence(scored.drop(columns=trivial)), case.loop.spec.gate, CAUSE, rng)
+    policy, spent = case.loop.spec.gate, (before + 1) * (before + 2)
+    sterner = policy.model_copy(update={"confidence": 1 - (1 - policy.confidence) / spent})
+    return gate.judge(Evidence(scored.drop(columns=trivial)), sterner, CAUSE, rng)

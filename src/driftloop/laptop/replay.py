@@ -249,10 +249,8 @@ class Replay:
 
     def _judge_shadow(self, now: datetime) -> None:
         """Have the gate judge the bundle on its way, if there is one that nobody sees."""
-        rollout = self.controller.ledger.state(self.usecase.loop.name)[0].rollout
-        if rollout is None or not rollout.shadow:
-            return
-        found = shadow.judged(self.usecase, self.archive, rollout, now, self.trusted)
+        state, _ = self.controller.ledger.state(self.usecase.loop.name)
+        found = shadow.judged(self.usecase, self.archive, state, now, self.trusted)
         if found:
             self.controller.decide(found, now)
 

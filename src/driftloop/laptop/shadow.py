@@ -14,27 +14,29 @@ from driftloop.decisions import ShadowJudged
 from driftloop.evaluation import shadow
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
-from driftloop.rollout.progress import Progress
+from driftloop.state import State
+from driftloop.training.rows import without
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle
 from driftloop_contracts.signature import Trusted
 
 
 def judged(
-    case: UseCase, archive: Archive, rollout: Progress, now: datetime, trusted: Trusted
+    case: UseCase, archive: Archive, state: State, now: datetime, trusted: Trusted
 ) -> ShadowJudged | None:
     """Return the verdict on the bundle on its way, or None while too few rows are mature."""
-    policy = case.loop.spec.rollout
-    if now - rollout.since < policy.hold:
+    policy, rollout = case.loop.spec.rollout, state.rollout
+    if rollout is None or not rollout.shadow or now - rollout.since < policy.hold:
         return None
-    rows = _mature(case, archive, rollout.since, now)
+    broken = [(one.start, one.end) for one in state.quarantine]
+    rows = without(_mature(case, archive, rollout.since, now), broken)
     if len(rows) < max(policy.requests, rollout.requests):
         return None
     with tempfile.TemporaryDirectory() as folder:
         names = rollout.version, rollout.stable
-        paths = [_model(case, archive, name, Path(folder) / name, trusted) for name in names]
+        new, old = (_model(case, archive, name, Path(folder) / name, trusted) for name in names)
         rng = np.random.default_rng(rollout.passed.retraining)
-        found = shadow.judge(case, rows, *paths, rng)
+        found = shadow.judge(case, rows, new, old, before=rollout.step, rng=rng)
     needed = len(rows) + max(found.lacking, 1)
     return ShadowJudged(rollout.version, found.verdict, found.reasons, needed)
 

@@ -16,12 +16,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
+
+from driftloop_contracts import times
 
 BUNDLE = "driftloop.io/bundle"
 """Annotation of a pod: the version it serves."""
 NAMES = ("blue", "green")
 """Of predictors where bundles come as canaries."""
+SOON = timedelta(seconds=60)
+"""Within which a pod that is missing is expected back."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,10 @@ class Goal:
 class Seen:
     """What the cluster shows of a lineup.
 
-    ``pods``: that the stable predictor should have now, ``is_whole``: whether all are available;
-    ``available``: pods of the canary; ``routed``: the canary's share in percent by each route that
-    a gateway took (none: there is no route), None while a gateway has yet to take one; ``is_led``:
-    whether callers inside the cluster are led to the canary.
+    ``pods``: that the stable predictor should have now, ``is_whole``: whether all are available, or
+    were until a moment ago; ``available``: pods of the canary; ``routed``: its share in percent by
+    each route that a gateway took (none: there is no route), None while a gateway has yet to take
+    one; ``is_led``: whether callers inside the cluster are led to the canary.
     """
 
     pods: int = 0
@@ -100,7 +105,7 @@ def following(live: Lineup, seen: Seen, goal: Goal) -> Lineup:
     version, percent = (goal.candidate, goal.percent) if is_stable else (goal.version, 100)
     pods = _within(seen.pods, goal)
     canary = Canary(_other(live.name), version, 0, _pods(pods, percent))
-    return _kept(live, canary, pods, goal)
+    return _kept(live, canary, pods, Seen(), goal)
 
 
 def _beside(live: Lineup, canary: Canary, seen: Seen, goal: Goal) -> Lineup:
@@ -108,33 +113,43 @@ def _beside(live: Lineup, canary: Canary, seen: Seen, goal: Goal) -> Lineup:
     takes_over = canary.version == goal.version != live.version
     stays = live.version == goal.version and canary.version == goal.candidate
     percent = 100 if takes_over else goal.percent if stays else 0
-    if canary.percent == percent:
-        if takes_over and _may_take_over(canary, seen):
-            return Lineup(canary.name, canary.version, goal.replicas)
-        if not (takes_over or stays) and seen.is_routed(0):
-            return Lineup(live.name, live.version, goal.replicas)
-    before = live.replicas[0] - (canary.replicas if canary.percent else 0)
-    pods = max(before, _within(seen.pods, goal))
+    if canary.percent == percent == 0 and not (takes_over or stays) and seen.is_routed(0):
+        return Lineup(live.name, live.version, goal.replicas)
+    pods = _had(live, canary, goal)
+    if seen.available >= canary.replicas:  # else KServe counts some of the canary's among them
+        pods = max(pods, _within(seen.pods, goal))
     wanted = max(_pods(pods, percent), canary.replicas)
+    if takes_over and canary.percent == 100 and _is_left(seen) and seen.available >= wanted:
+        return Lineup(canary.name, canary.version, goal.replicas)
     if percent > canary.percent and seen.available < wanted:
-        percent = canary.percent  # more traffic than its pods can take would slow it
-    return _kept(live, replace(canary, percent=percent, replicas=wanted), pods, goal)
+        # More traffic than its pods can take would slow it; one that takes over grows with them.
+        grown = 100 * seen.available // wanted if takes_over else 0
+        percent = max(canary.percent, grown)
+    return _kept(live, replace(canary, percent=percent, replicas=wanted), pods, seen, goal)
 
 
-def _may_take_over(canary: Canary, seen: Seen) -> bool:
-    """Whether nobody is led to the stable predictor any more, or ever again by a route."""
-    is_left = seen.is_routed(100) or not seen.is_whole
-    return seen.is_led and is_left and seen.available >= canary.replicas
+def _is_left(seen: Seen) -> bool:
+    """Whether nobody is led to the stable predictor, or no route can say so any more."""
+    return seen.is_led and (seen.is_routed(100) or not seen.is_whole)
 
 
-def _kept(live: Lineup, canary: Canary, pods: int, goal: Goal) -> Lineup:
+def _kept(live: Lineup, canary: Canary, pods: int, seen: Seen, goal: Goal) -> Lineup:
     """Return the lineup in which the stable predictor keeps the pods it had, or gets more.
 
-    KServe takes the canary's pods from the fewest of the stable predictor's once it is ready, so
-    they are added there as soon as it has traffic.
+    KServe takes the canary's pods from the fewest of the stable predictor's once one is ready, so
+    they are added there then. One more in the most tells the next look that they are.
     """
-    least = pods + canary.replicas if canary.percent else pods
-    return Lineup(live.name, live.version, (least, goal.replicas[1] + canary.replicas), canary)
+    is_counted = seen.available > 0
+    least = pods + canary.replicas if is_counted else pods
+    most = goal.replicas[1] + canary.replicas + is_counted
+    return Lineup(live.name, live.version, (least, max(least, most)), canary)
+
+
+def _had(live: Lineup, canary: Canary, goal: Goal) -> int:
+    """Return the stable predictor's pods, as the last step left them."""
+    least, most = live.replicas
+    is_counted = most > goal.replicas[1] + canary.replicas
+    return max(1, least - (canary.replicas if is_counted else 0))
 
 
 def _within(pods: int, goal: Goal) -> int:
@@ -206,10 +221,18 @@ def available(deployment: Mapping[str, Any]) -> int:
     return int(min(status.get("availableReplicas", 0), status.get("updatedReplicas", 0)))
 
 
-def is_whole(deployment: Mapping[str, Any]) -> bool:
-    """Whether KServe calls a predictor ready: no pod of its Deployment is missing."""
-    conditions = deployment.get("status", {}).get("conditions", ())
-    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+def is_whole(deployment: Mapping[str, Any], now: datetime) -> bool:
+    """Whether KServe calls a predictor ready, or will soon: a pod may be on its way.
+
+    It does while no pod of its Deployment is missing, and writes no route otherwise.
+    """
+    status = deployment.get("status", {})
+    for one in status.get("conditions", ()):
+        if one["type"] == "Available":
+            since = times.from_text(one.get("lastTransitionTime", times.to_text(now)))
+            is_missed = not status.get("availableReplicas") or now - since > SOON
+            return one["status"] == "True" or not is_missed
+    return False
 
 
 def share_of(route: Mapping[str, Any], service: str) -> int | None:

@@ -36,8 +36,8 @@ def objects(loop: LearningLoop, lineup: Lineup, platform: Platform) -> list[Mani
 
 
 def splits(loop: LearningLoop, lineup: Lineup) -> bool:
-    """Whether the loop's predictors stand side by side, or may."""
-    return loop.spec.rollout.mode == "canary" or lineup.canary is not None
+    """Whether the loop's predictors stand side by side, may, or did when one got its name."""
+    return loop.spec.rollout.mode == "canary" or lineup.canary is not None or bool(lineup.name)
 
 
 def inference_service(loop: LearningLoop, lineup: Lineup, platform: Platform) -> Manifest:

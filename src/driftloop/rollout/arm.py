@@ -8,8 +8,8 @@ from driftloop.rollout.contrast import Moments
 from driftloop.rollout.entities import Entities
 from driftloop.value import Value
 
-REMEMBERED = 32
-"""Processes whose counters are kept at least: of more than ever serve a bundle at once."""
+REMEMBERED = 20
+"""Looks that a process may miss and still be known."""
 
 
 class Arm(Value):
@@ -60,10 +60,11 @@ class Arm(Value):
 class Seen(Value):
     """Counters of each process at the newest look, so that each request counts once.
 
-    A process that begins anew has another name.
+    A process that begins anew has another name; ``missed``: looks since one was last heard of.
     """
 
     arms: Mapping[str, Arm] = {}
+    missed: Mapping[str, int] = {}
 
     def news(self, counters: Mapping[str, Arm], *, from_start: bool) -> Arm:
         """Return what all processes together did since.
@@ -79,13 +80,16 @@ class Seen(Value):
         return whole
 
     def after(self, counters: Mapping[str, Arm]) -> Seen:
-        """Return the counters with those of a newer look in place."""
+        """Return the counters with those of a newer look in place; who is long gone is let go."""
         newer = {
             name: arm
             for name, arm in counters.items()
             if name not in self.arms or arm.requests >= self.arms[name].requests
         }
-        # The newest come last; processes of long ago are let go.
-        kept = {name: arm for name, arm in self.arms.items() if name not in newer}
-        every = list((kept | newer).items())
-        return Seen(arms=dict(every[-max(REMEMBERED, 2 * len(newer)) :]))
+        every = {**self.arms, **newer}
+        missed = {name: self.missed.get(name, 0) + 1 for name in every if name not in counters}
+        gone = {name for name, looks in missed.items() if looks > REMEMBERED}
+        return Seen(
+            arms={name: arm for name, arm in every.items() if name not in gone},
+            missed={name: looks for name, looks in missed.items() if name not in gone},
+        )

@@ -71,7 +71,7 @@ class Evidence(Value):
         return Guardrail("Failures", standing, sentence, evidence > 0)
 
     def _predicting(self, allowed: Guardrails, alpha: float, predicted: float) -> Guardrail:
-        # Half of the chance for the rows at all looks, half for the entities, which are drawn once.
+        # Half of the chance for the rows, half for the entities, each at all looks.
         found, usual = self.prediction.bounds(alpha / 2), self.usual.prediction.mean
         bounds = Bounds(*(one - (predicted - 1) * usual for one in found))
         bounds = bounds.widened(self._reach(alpha / 2))
@@ -87,15 +87,16 @@ class Evidence(Value):
     def _reach(self, alpha: float) -> float:
         """Return by how much the means may differ because of whom each bundle was asked.
 
-        Entities come all the time, and one looks all the time. Within a doubling of the rows the
-        largest deviation is beyond a bound no oftener than twice the last one is (Levy); the k-th
-        doubling spends alpha / (k (k + 1)).
+        Entities come all the time, and one looks all the time. While the rows double, a sum goes
+        beyond a bound no oftener than twice as often as it ends there (Levy): so the bound of the
+        doubling's end, by rows, holds throughout, and the k-th one spends alpha / (k (k + 1)).
         """
         own, other = self.entities, self.usual.entities
-        freedom = min(own.groups, other.groups) - 1
+        freedom, rows = min(own.groups, other.groups) - 1, min(sum(own.n), sum(other.n))
         if freedom < 1:
             return math.inf
-        rows = min(sum(own.n), sum(other.n))
         doubling = max(1, math.ceil(math.log2(max(1, rows / FEW_ROWS))) + 1)
         level = alpha / (2 * doubling * (doubling + 1))
-        return float(stdtrit(freedom, 1 - level / 2) * math.hypot(own.error, other.error))
+        to_its_end = math.sqrt(FEW_ROWS * 2 ** (doubling - 1) / rows)
+        reach = stdtrit(freedom, 1 - level / 2) * math.hypot(own.error, other.error)
+        return float(reach * max(1.0, to_its_end))

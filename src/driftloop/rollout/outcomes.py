@@ -8,7 +8,8 @@ from cohort to cohort, so errors are added up as if they were one and the same (
 from __future__ import annotations
 
 import math
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from scipy.special import stdtrit
@@ -21,15 +22,17 @@ from driftloop.value import Value
 from driftloop_contracts import event_types
 from driftloop_contracts.errors import InvalidInput
 
-Pair = tuple[float, float]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Pair = tuple[Number, Number]
 """The candidate's and the stable bundle's."""
+Error = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 
 
 class Compared(Value):
     """One measure of both bundles, with its errors."""
 
     values: Pair
-    errors: Pair
+    errors: tuple[Error, Error]
 
     def mixed(self, other: Compared, share: float) -> Compared:
         """Return both cohorts' mean, of which ``other`` has this share."""
@@ -44,9 +47,14 @@ class Compared(Value):
 
 
 class Beside(Value):
-    """What one cohort tells of two bundles: ``weight`` in rows, ``groups`` of entities."""
+    """What one cohort tells of two bundles.
+
+    ``start``, ``end``: when its rows were asked; ``weight`` in rows, ``groups`` of entities.
+    """
 
     bundles: tuple[str, str]
+    start: datetime
+    end: datetime
     weight: float = Field(gt=0, allow_inf_nan=False)
     groups: int = Field(gt=1)
     kpi: Compared | None = None
@@ -90,21 +98,30 @@ class Outcomes(Value):
 
 
 def _of_kpi(kpi: Compared, reach: float, allowed: float) -> Guardrail:
-    candidate, stable = kpi.values
-    lacking, wide = stable - candidate, reach * math.hypot(*kpi.errors)
-    bounds = Bounds(lacking - wide, lacking, lacking + wide)
+    (candidate, stable), (error, other) = kpi.values, kpi.errors
+    lacking = stable - candidate
+    # What is allowed follows the stable bundle's own value, and so do the errors of both.
+    wide = reach * math.hypot(error, (1 - math.copysign(allowed, stable)) * other)
+    bounds = _around(lacking, wide)
     said = f"below the stable bundle's {stable:.3g}"
     return guardrail.of_bounds("The KPI", bounds, allowed * abs(stable), said, blocks=True)
 
 
 def _of_calibration(found: Compared, reach: float, allowed: float) -> Guardrail:
-    """Return how far outcomes are from what was predicted, beyond the stable bundle's own."""
-    (candidate, stable), (error, _) = found.values, found.errors
-    low, high = candidate - reach * error, candidate + reach * error
-    away = Bounds(max(low, -high), abs(candidate), max(high, -low))
-    worst = max(math.log1p(allowed), abs(stable))
-    said = "in logarithms, from what it predicted"
-    return guardrail.of_bounds("What became of its predictions", away, worst, said, blocks=True)
+    """Return how far outcomes are from what was predicted, beyond the stable bundle's own.
+
+    It is breached where it is surely further than allowed, and surely further than the other's.
+    """
+    candidate, stable = (abs(value) for value in found.values)
+    beyond = _around(candidate - math.log1p(allowed), reach * found.errors[0])
+    further = _around(candidate - stable, reach * math.hypot(*found.errors))
+    both = Bounds(*(min(pair) for pair in zip(beyond, further, strict=True)))
+    name, said = "What became of its predictions", "in logarithms beyond what is allowed"
+    return guardrail.of_bounds(name, both, 0.0, said, blocks=True)
+
+
+def _around(value: float, wide: float) -> Bounds:
+    return Bounds(value - wide, value, value + wide)
 
 
 def _grown(

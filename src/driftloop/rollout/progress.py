@@ -36,7 +36,7 @@ class Progress(Value):
     that it and the stable bundle answered at this step; ``silent``: looks in a row at which none
     of its processes told anything; ``looked``: whether there was a first look; ``seen``: both
     bundles' counters at the last look, the candidate's first; ``shadow``: whether it has no traffic
-    and is judged by the gate once more, on ``requests`` rows at least.
+    and is judged by the gate once more, on ``requests`` rows at least (``step``: how often it was).
     """
 
     passed: Passed

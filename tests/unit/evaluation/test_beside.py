@@ -96,6 +96,19 @@ def test_what_was_not_side_by_side_is_not_compared(ads: LearningLoop) -> None:
     assert beside.compare(few, ads) is None
 
 
+def test_rows_of_a_third_bundle_do_not_hide_the_two_that_stood_side_by_side(
+    ads: LearningLoop,
+) -> None:
+    """One that went back before is labelled late."""
+    frame, late = rows(5), rows(6).head(300)
+    late["bundle_version"] = "0011-c"
+    late["event_time"] -= pd.Timedelta(days=3)
+    found = told(ads, pd.concat([frame, late], ignore_index=True))
+    assert found["bundles"] == [NEWER, OLDER]
+    assert found["start"] == "2026-03-01T00:00:00Z"
+    assert found["end"] == "2026-03-02T00:00:00Z"
+
+
 def test_no_click_at_all_leaves_a_gap_and_no_error(ads: LearningLoop) -> None:
     found = told(ads, rows(4).assign(positives=0.0))
     assert found["calibration"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from driftloop.resources import lineup as lineups
 from driftloop.resources import serving
 from driftloop.resources.lineup import BUNDLE, Canary, Goal, Lineup, Seen
 from driftloop.resources.platform import Platform
+from driftloop_contracts import times
 
 BOUNDS = (2, 6)
 PLATFORM = Platform("platform", "sidecar", "s3://b/ads", "http://c", replicas=BOUNDS)
@@ -22,7 +24,8 @@ ONE, TWO, THREE = "0001-a", "0002-b", "0003-c"
 class Kserve:
     """KServe and a gateway: pods take their time, routes follow, the unexpected goes at once.
 
-    No route is written while a pod of the stable predictor is missing.
+    No route is written while a pod of the stable predictor is missing, and its autoscaler goes
+    down to the fewest whenever it likes.
     """
 
     def __init__(self, rng: random.Random, pods: int = 3) -> None:
@@ -38,12 +41,22 @@ class Kserve:
         was, self.lineup = self.lineup, lineup
         if was is not None:
             self.lead(lineups.leading(was))
+            self.check_pods(was, lineup)
         gone = set(self.available) - set(self.expected())
         if was is not None and not self.failing:
             assert not [name for name in gone if self.routed.get(name)], "a route leads nowhere"
             assert self.led not in gone, "callers inside are led nowhere"
         for name in gone:
             del self.available[name]
+
+    def check_pods(self, was: Lineup, lineup: Lineup) -> None:
+        """Beside a canary the stable one is never left fewer pods than it had."""
+        goal = Goal(lineup.version, BOUNDS)
+        if was.canary and lineup.canary and was.name == lineup.name:
+            had = lineups._had(was, was.canary, goal)
+            assert lineups._had(lineup, lineup.canary, goal) >= had
+            if self.available[lineup.canary.name]:
+                assert lineup.replicas[0] - lineup.canary.replicas >= had
 
     def lead(self, name: str) -> None:
         self.led = name
@@ -56,7 +69,19 @@ class Kserve:
     def is_whole(self) -> bool:
         return self.available.get(self.lineup.name, 0) >= self.pods
 
+    def scale(self) -> None:
+        canary, (least, most) = self.lineup.canary, self.lineup.replicas
+        if canary and self.available.get(canary.name):
+            least = max(least - canary.replicas, 1)
+        floor = least if self.rng.random() < 0.1 else max(self.pods, least)
+        self.pods = min(floor, most)
+        own = self.lineup.name
+        self.available[own] = min(self.available.get(own, 0), self.pods)
+        if self.rng.random() < 0.05:
+            self.available[own] = max(self.available[own] - 1, 0)  # a node is drained
+
     def pass_time(self) -> None:
+        self.scale()
         for name, wanted in self.expected().items():
             started = self.available.get(name, 0) + self.rng.randint(0, 1)
             self.available[name] = min(max(started, self.available.get(name, 0)), wanted)
@@ -76,7 +101,7 @@ class Kserve:
         shares = frozenset([self.written.get(canary.name, 0) if canary else 0])
         return Seen(
             pods=self.pods,
-            is_whole=self.is_whole(),
+            is_whole=not self.failing,
             available=self.available.get(canary.name, 0) if canary else 0,
             routed=(shares if is_taken else None) if self.written else frozenset(),
             is_led=bool(canary) and self.led == canary.name != name,
@@ -106,10 +131,12 @@ def test_a_candidate_takes_over_step_by_step_and_keeps_its_pods(seed: int) -> No
     kserve = served(seed)
     for percent in (5, 25, 50):
         brought(kserve, Goal(ONE, BOUNDS, True, TWO, percent))
-        assert kserve.lineup.canary == Canary("green", TWO, percent, kserve.available["green"])
+        canary = kserve.lineup.canary
+        assert (canary.version, canary.percent) == (TWO, percent)
+        assert kserve.available["green"] >= canary.replicas
     brought(kserve, Goal(TWO, BOUNDS, True))
     assert kserve.lineup == Lineup("green", TWO, BOUNDS)
-    assert kserve.available == {"green": kserve.pods}
+    assert set(kserve.available) == {"green"}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -135,10 +162,10 @@ def test_whatever_is_wanted_in_between_no_route_leads_nowhere(seed: int) -> None
 
 def test_more_traffic_comes_only_when_its_pods_are_there() -> None:
     goal = Goal(ONE, (8, 8), True, TWO, 25)
-    live = Lineup("blue", ONE, (9, 9), Canary("green", TWO, 5, 1))
+    live = Lineup("blue", ONE, (9, 10), Canary("green", TWO, 5, 1))
     first, second = (Seen(8, available=n, routed=frozenset({5})) for n in (1, 2))
     more = lineups.following(live, first, goal)
-    assert more == Lineup("blue", ONE, (10, 10), Canary("green", TWO, 5, 2))
+    assert more == Lineup("blue", ONE, (10, 11), Canary("green", TWO, 5, 2))
     assert lineups.following(more, first, goal) == more
     assert lineups.following(more, second, goal).canary.percent == 25
 
@@ -149,12 +176,14 @@ def test_the_stable_one_keeps_the_pods_it_had_though_kserve_takes_the_canarys_aw
     dark = lineups.following(Lineup("blue", ONE, BOUNDS), Seen(4, routed=none), goal)
     assert dark == Lineup("blue", ONE, (4, 8), Canary("green", TWO, 0, 2))
     ready = lineups.following(dark, Seen(4, available=2, routed=none), goal)
-    assert ready == Lineup("blue", ONE, (6, 8), Canary("green", TWO, 50, 2))
+    assert ready == Lineup("blue", ONE, (6, 9), Canary("green", TWO, 50, 2))
     busy = lineups.following(ready, Seen(5, available=2, routed=half), goal)
-    assert busy.replicas == (8, 9), "the autoscaler gave it one more; so the canary gets its part"
+    assert busy.replicas == (8, 10), "the autoscaler gave it one more; so the canary gets its part"
     assert busy.canary.replicas == 3
     back = lineups.following(ready, Seen(4, available=2, routed=half), Goal(ONE, BOUNDS, True))
-    assert back == Lineup("blue", ONE, (4, 8), Canary("green", TWO, 0, 2))
+    assert back == Lineup("blue", ONE, (6, 9), Canary("green", TWO, 0, 2))
+    crashed = lineups.following(ready, Seen(6, available=0, routed=half), goal)
+    assert crashed.replicas == (4, 8), "KServe gave it the canary's two, which are not its own"
 
 
 def test_a_broken_stable_bundle_is_replaced_though_no_route_is_written() -> None:
@@ -173,8 +202,18 @@ def test_where_nothing_is_routed_pods_change_under_their_name() -> None:
     assert lineups.following(live, seen, Goal(ONE, BOUNDS, True, TWO, 5)) == live
 
 
+def test_one_that_takes_over_gets_traffic_as_its_pods_come() -> None:
+    live = Lineup("blue", ONE, (4, 10), Canary("green", TWO, 0, 4))
+    goal = Goal(TWO, BOUNDS, True)
+    shares = [
+        lineups.following(live, Seen(4, available=n, routed=frozenset({0})), goal).canary.percent
+        for n in range(5)
+    ]
+    assert shares == [0, 25, 50, 75, 100]
+
+
 def test_callers_inside_are_led_before_the_name_is_given_up() -> None:
-    live = Lineup("blue", ONE, (4, 8), Canary("green", TWO, 100, 2))
+    live = Lineup("blue", ONE, (4, 9), Canary("green", TWO, 100, 2))
     seen = Seen(2, available=2, routed=frozenset({100}))
     goal = Goal(TWO, BOUNDS, True)
     assert lineups.following(live, seen, goal).name == "blue"
@@ -226,6 +265,21 @@ def test_a_share_is_read_from_the_route_that_is_in_force() -> None:
     assert lineups.share_of(gone, "ads-green-predictor") == 5, "it is of a gateway no more asked"
     unparented = route(*both) | {"status": {}}
     assert lineups.share_of(unparented, "ads-green-predictor") == 5
+
+
+def test_a_pod_that_is_missing_for_a_moment_is_none_that_is_gone() -> None:
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def deployment(status: str, ago: int, available: int) -> dict[str, Any]:
+        since = times.to_text(now - timedelta(seconds=ago))
+        condition = {"type": "Available", "status": status, "lastTransitionTime": since}
+        return {"status": {"conditions": [condition], "availableReplicas": available}}
+
+    assert lineups.is_whole(deployment("True", 900, 2), now)
+    assert lineups.is_whole(deployment("False", 30, 1), now)
+    assert not lineups.is_whole(deployment("False", 90, 1), now)
+    assert not lineups.is_whole(deployment("False", 5, 0), now)
+    assert not lineups.is_whole({}, now)
 
 
 def test_pods_count_once_their_newest_form_is_available() -> None:

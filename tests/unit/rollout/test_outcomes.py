@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from driftloop_contracts.errors import InvalidInput
 ALLOWED = Guardrails.model_validate({"kpi": "10%", "calibration": "25%"})
 ALPHA, SEEDS, COHORTS = 0.05, 600, 8
 CANDIDATE, STABLE = "0002-b", "0001-a"
+WHEN = {"start": datetime(2026, 3, 1, tzinfo=UTC), "end": datetime(2026, 3, 2, tzinfo=UTC)}
+TOLD = {"bundles": ["a", "b"], "weight": 1, "groups": 20} | WHEN
 
 
 def cohort(rng: np.random.Generator, lasting: np.ndarray, kpi: float, off: float) -> Beside:
@@ -23,6 +26,7 @@ def cohort(rng: np.random.Generator, lasting: np.ndarray, kpi: float, off: float
     noise = rng.normal(0, 0.01, 4)
     errors = (0.0142, 0.0142)
     return Beside(
+        **WHEN,
         bundles=(CANDIDATE, STABLE),
         weight=float(rng.uniform(100, 1000)),
         groups=64,
@@ -65,15 +69,48 @@ def test_one_that_is_far_worse_goes_with_the_first_cohort_or_two(harm: dict[str,
 def test_a_candidate_no_further_off_than_the_stable_bundle_stays() -> None:
     """After drift both predict too little; the candidate less so."""
     both = Compared(values=(0.5, 0.6), errors=(0.01, 0.01))
-    told = Beside(bundles=(CANDIDATE, STABLE), weight=500, groups=64, calibration=both)
+    told = Beside(**WHEN, bundles=(CANDIDATE, STABLE), weight=500, groups=64, calibration=both)
     (found,) = Outcomes().after(told, CANDIDATE).guardrails(ALLOWED, ALPHA)
     assert found.standing == "clear"
 
 
+@pytest.mark.parametrize("off", [0.6, -0.6])
+def test_bundles_that_are_off_alike_are_told_apart_no_oftener_than_promised(off: float) -> None:
+    """Both are further off than allowed, by as much; the KPI is one to be kept small."""
+    sent = 0
+    for seed in range(SEEDS):
+        rng, known = np.random.default_rng(seed), Outcomes()
+        lasting = rng.normal(0, 0.01, 4)
+        for _ in range(COHORTS):
+            told = cohort(rng, lasting, kpi=1.0, off=off)
+            values = told.calibration.values
+            alike = told.calibration.model_copy(update={"values": (values[0], values[1] + off)})
+            kept = told.kpi.model_copy(update={"values": tuple(v - 2 for v in told.kpi.values)})
+            known = known.after(
+                told.model_copy(update={"calibration": alike, "kpi": kept}), CANDIDATE
+            )
+            if any(one.standing == "breached" for one in known.guardrails(ALLOWED, ALPHA)):
+                sent += 1
+                break
+    assert sent <= stats.binom.ppf(0.999, SEEDS, ALPHA)
+
+
+def test_a_candidate_at_the_limit_of_a_kpi_below_zero_stays() -> None:
+    sent = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        own, other = rng.normal(-1.1, 0.01), rng.normal(-1.0, 0.01)
+        kpi = Compared(values=(own, other), errors=(0.01, 0.01))
+        told = Beside(**WHEN, bundles=(CANDIDATE, STABLE), weight=1, groups=64, kpi=kpi)
+        (found,) = Outcomes().after(told, CANDIDATE).guardrails(ALLOWED, ALPHA)
+        sent += found.standing == "breached"
+    assert sent <= stats.binom.ppf(0.999, SEEDS, ALPHA)
+
+
 def test_it_does_not_matter_which_bundle_is_told_first() -> None:
     kpi = Compared(values=(1.0, 2.0), errors=(0.1, 0.2))
-    told = Beside(bundles=(CANDIDATE, STABLE), weight=10, groups=30, kpi=kpi)
-    turned = Beside(bundles=(STABLE, CANDIDATE), weight=10, groups=30, kpi=kpi.swapped())
+    told = Beside(**WHEN, bundles=(CANDIDATE, STABLE), weight=10, groups=30, kpi=kpi)
+    turned = Beside(**WHEN, bundles=(STABLE, CANDIDATE), weight=10, groups=30, kpi=kpi.swapped())
     assert Outcomes().after(told, CANDIDATE) == Outcomes().after(turned, CANDIDATE)
 
 
@@ -86,11 +123,15 @@ def test_nothing_is_guarded_before_the_first_cohort() -> None:
     [
         None,
         {},
-        {"bundles": ["a"], "weight": 1, "groups": 20},
-        {"bundles": ["a", "b"], "weight": 0, "groups": 20},
-        {"bundles": ["a", "b"], "weight": float("inf"), "groups": 20},
-        {"bundles": ["a", "b"], "weight": 1, "groups": 0},
-        {"bundles": ["a", "b"], "weight": 1, "groups": 20, "kpi": {"values": [1], "errors": [1]}},
+        {"bundles": ["a", "b"], "weight": 1, "groups": 20},
+        TOLD | {"bundles": ["a"]},
+        TOLD | {"weight": 0},
+        TOLD | {"weight": float("inf")},
+        TOLD | {"groups": 0},
+        TOLD | {"kpi": {"values": [1], "errors": [1]}},
+        TOLD | {"kpi": {"values": ["nan", 1], "errors": [1, 1]}},
+        TOLD | {"kpi": {"values": [1, 1], "errors": ["inf", 1]}},
+        TOLD | {"kpi": {"values": [1, 1], "errors": [1, -1]}},
     ],
 )
 def test_nonsense_is_refused(data: Any) -> None:

@@ -132,10 +132,19 @@ def test_processes_of_long_ago_are_let_go() -> None:
     seen, one = Seen(), Arm(requests=1)
     for number in range(500):
         seen = seen.after({f"pod-{number}": one, "pod-always": Arm(requests=number)})
-    assert len(seen.arms) == REMEMBERED
+    assert len(seen.arms) == REMEMBERED + 2
     assert "pod-always" in seen.arms
-    many = {f"pod-{number}": one for number in range(100)}
-    assert len(seen.after(many).arms) >= 100
+    assert set(seen.missed) == set(seen.arms) - {"pod-always", "pod-499"}
+
+
+def test_a_process_that_is_heard_of_again_counts_once() -> None:
+    rng = np.random.default_rng(0)
+    first = arm(rng, 50)
+    seen = Seen().after({"a": first})
+    for _ in range(REMEMBERED):
+        seen = seen.after({})
+    assert seen.news({"a": first}, from_start=True) == Arm()
+    assert seen.after({"a": first}).missed == {}
 
 
 def test_silence_on_both_sides_is_no_silence_of_the_candidates() -> None:

@@ -6,11 +6,15 @@ over the InferenceService it was decided on: a kill, or another controller, cost
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
+from driftloop import clock
 from driftloop.adapters.kubernetes_objects import Absent, Object
+from driftloop.adapters.unavailable import Unavailable
 from driftloop.loop import LearningLoop
 from driftloop.resources import lineup as lineups
 from driftloop.resources import serving
@@ -22,14 +26,20 @@ from driftloop.services.controller import pod_counters
 from driftloop.services.controller.cluster import Cluster
 from driftloop_contracts.errors import InvalidInput
 
+log = logging.getLogger("driftloop.controller")
+
 
 class ClusterServing:
     """What serves one loop; ``owned`` makes an object the loop's."""
 
     def __init__(
-        self, cluster: Cluster, loop: LearningLoop, owned: Callable[[Object], Object]
+        self,
+        cluster: Cluster,
+        loop: LearningLoop,
+        owned: Callable[[Object], Object],
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
-        self._cluster, self._loop, self._owned = cluster, loop, owned
+        self._cluster, self._loop, self._owned, self._now = cluster, loop, owned, now
         self._namespace = loop.metadata.namespace
 
     def serve(self, goal: Goal) -> None:
@@ -40,8 +50,7 @@ class ClusterServing:
         platform = self._cluster.platform.within(self._namespace)
         # The Service leads to a canary with all the traffic, and only then that one takes over.
         for content in self._front(service, lineup):
-            self._require_own(front)
-            self._apply(content, front)
+            self._lead(content, front)
         self._apply(self._rendered(lineup, platform, service), service)
         self._apply(serving.disruption_budget(self._loop))
         key = self._namespace, self._loop.name
@@ -71,8 +80,18 @@ class ClusterServing:
     def _front(self, service: Object | None, lineup: Lineup) -> list[Object]:
         """Return what leads callers inside the cluster, as long as predictors change names."""
         live = lineups.read(service) if service else lineup
-        is_named = bool(live.name) or serving.splits(self._loop, lineup)
+        is_named = serving.splits(self._loop, live) or serving.splits(self._loop, lineup)
         return [serving.champion_service(self._loop, live)] if is_named else []
+
+    def _lead(self, content: Object, front: Object | None) -> None:
+        """Write the Service where it must change; without it nobody takes over, and no more."""
+        if front and front["spec"].get("selector") == content["spec"]["selector"]:
+            return
+        try:
+            self._require_own(front)
+            self._apply(content, front)
+        except (InvalidInput, Unavailable) as error:
+            log.warning("%s/%s: %s", self._namespace, self._loop.name, error)
 
     def _rendered(self, lineup: Lineup, platform: Platform, live: Object | None) -> Object:
         return serving.inference_service(self._loop, lineup, platform)
@@ -97,7 +116,7 @@ class ClusterServing:
         led = front["spec"].get("selector") if front else None
         return Seen(
             pods=pods,
-            is_whole=lineups.is_whole(stable),
+            is_whole=lineups.is_whole(stable, self._now()),
             available=lineups.available(self._deployment(name)) if name else 0,
             routed=None if None in shares else known,
             is_led=led == serving.selector(self._loop, name),

@@ -1,0 +1,23 @@
+"""Runs whose use case rolls out in another way than the repository's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def rolling_out(folder: Path, policy: str) -> dict[str, str]:
+    """Return the environment of a run whose use case has this rollout."""
+    shutil.copytree(ROOT / "usecases" / "ads_ctr", folder / "ads_ctr")
+    loop = folder / "ads_ctr" / "loop.yaml"
+    content = loop.read_text()
+    assert "rollout: {mode: direct}" in content
+    loop.write_text(content.replace("rollout: {mode: direct}", f"rollout: {policy}"))
+    return {"DRIFTLOOP_USECASES": str(folder), "DRIFTLOOP_HOME": str(ROOT)}
+
+
+def told(turned: Any, kind: str) -> list[dict]:
+    return [event["data"] for event in turned.events if event["type"] == kind]
