@@ -129,7 +129,7 @@ def _both(measure: Measure, sums: list[Floats]) -> dict[str, list[float]] | None
     found = [_jackknifed(measure, one) for one in sums]
     if None in found:
         return None
-    values, errors = zip(*found, strict=True)  # type: ignore[arg-type]
+    values, errors = zip(*found, strict=True)
     return {"values": list(values), "errors": list(errors)}
 
 

@@ -14,7 +14,7 @@ createRawPredictorHTTPRoute and reconcileCanaryDeployments.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -247,7 +247,7 @@ def share_of(route: Mapping[str, Any], service: str) -> int | None:
             is_old = condition.get("observedGeneration", generation) < generation
             if is_old and _parent(route, parent.get("parentRef", {})) in asked:
                 return None
-    rules = route["spec"].get("rules") or ({},)
+    rules: Sequence[Mapping[str, Any]] = route["spec"].get("rules") or ({},)
     weights = {b["name"]: b.get("weight", 1) for b in rules[0].get("backendRefs", ())}
     whole = sum(weights.values())
     return round(100 * weights.get(service, 0) / whole) if whole else 0

@@ -49,7 +49,7 @@ def fields(
 
     ``splits``: whether it may stand beside another one, or ever did.
     """
-    found = {
+    found: Manifest = {
         "annotations": {BUNDLE: version},
         "labels": {LOOP: loop.name},
         "serviceAccountName": platform.service_account,
