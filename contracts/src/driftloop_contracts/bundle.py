@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftloop_contracts import signature
 from driftloop_contracts.errors import BundleRefused
-from driftloop_contracts.object_store import ObjectStore
 from driftloop_contracts.signature import Trusted
+
+if TYPE_CHECKING:
+    from driftloop_contracts.object_store import ObjectStore
 
 MANIFEST = "manifest.json"
 MODEL = "model.skops"
