@@ -20,6 +20,7 @@ from driftloop import (
     keys_command,
     last_run,
     lineage_command,
+    new_command,
     order_commands,
     parity_command,
     retain_command,
@@ -103,6 +104,7 @@ def loops() -> None:
     Console().print(table)
 
 
+app.command()(new_command.new)
 app.command()(parity_command.parity)
 app.command()(card_command.card)
 app.command()(lineage_command.lineage)

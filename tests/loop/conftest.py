@@ -62,11 +62,13 @@ def driftloop(
 
 @pytest.fixture(scope="session")
 def turn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
-    """Run ``driftloop run ads_ctr`` with these options into a folder of its own."""
+    """Run ``driftloop run`` with these options into a folder of its own."""
 
-    def run(*options: str, environ: dict[str, str] | None = None) -> Finished:
+    def run(
+        *options: str, usecase: str = "ads_ctr", environ: dict[str, str] | None = None
+    ) -> Finished:
         out = tmp_path_factory.mktemp("run") / "out"
-        done = driftloop("run", "ads_ctr", "--out", str(out), *options, environ=environ)
+        done = driftloop("run", usecase, "--out", str(out), *options, environ=environ)
         return Finished(done.returncode, done.stdout, done.stderr, out)
 
     return run

@@ -12,12 +12,14 @@ from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.archive import Archive
 from driftloop.bundle import model_file
 from driftloop.laptop.unfolding import Unfolding
+from driftloop.scaffold import writing
 from driftloop.training import fit
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.object_store import FileStore
 
 ROOT = Path(__file__).parents[2]
 CASES = usecase.folders({usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+NEW = "made-by-new"
 FILES = ["loop.yaml", "data.py", "features.py", "labels.py", "model.py", "README.md"]
 
 
@@ -107,6 +109,19 @@ def _joined(case: UseCase, folder: Path) -> pd.DataFrame:
     rows = unfolding.labelled(first, day)
     midnight = rows.tail(2).assign(event_time=day, row_id=lambda f: f["row_id"] + "/midnight")
     return repository.historical(pd.concat([rows, midnight], ignore_index=True))
+
+
+@pytest.fixture(scope="session")
+def scaffolded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `driftloop new` writes, as it is."""
+    root = tmp_path_factory.mktemp("usecases")
+    writing.write(NEW, root)
+    return root
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_what_new_writes_conforms(scaffolded: Path, check, tmp_path: Path) -> None:
+    check(usecase.find(NEW, {usecase.FOLDER_VARIABLE: str(scaffolded)}), tmp_path)
 
 
 def test_use_cases_are_found() -> None:

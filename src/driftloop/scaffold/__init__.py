@@ -1,0 +1,1 @@
+"""Scaffold: a use case to begin with, which runs as it is."""
