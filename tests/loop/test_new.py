@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rollouts import ROOT
 
 from driftloop.scaffold import writing
 from driftloop_contracts import event_types as types
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 def test_it_runs_at_once_and_notices_the_new_channel(turn: Callable, tmp_path: Path) -> None:
     writing.write("first-steps", tmp_path)
-    environ = {"DRIFTLOOP_USECASES": str(tmp_path)}
+    environ = {"DRIFTLOOP_USECASES": str(tmp_path), "DRIFTLOOP_HOME": str(ROOT)}
     turned = turn("--to", "2026-02-04", "--no-compare", usecase="first_steps", environ=environ)
     assert turned.code == 0, turned.stderr
     start = datetime.fromisoformat("2026-01-29T00:00:00+00:00")
