@@ -26,6 +26,7 @@ from driftloop.services.controller.cluster_serving import ClusterServing
 from driftloop.services.controller.controller import Controller
 from driftloop.services.controller.knative_serving import KnativeServing
 from driftloop.services.controller.pipeline_run import PipelineRun
+from driftloop.state import State
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
 from driftloop_contracts import cloudevent, times
@@ -60,8 +61,10 @@ class ClusterLoop:
         self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
         self.controller.settle(now)
         self.ledger.observe(now, self.cluster.health.conditions(now))
-        self.serve()
-        self.look(now)
+        state, _ = self.ledger.state(self.loop.name)
+        self._serve(state)
+        if state.rollout:
+            self.look(now)
 
     def receive(self, event: CloudEvent, now: datetime) -> None:
         """Take an event once."""
@@ -78,9 +81,10 @@ class ClusterLoop:
 
     def serve(self) -> None:
         """Take a step towards serving the champion, or the version that spec.pin names."""
-        if self.loop.spec.paused:
-            return
-        state, _ = self.ledger.state(self.loop.name)
+        if not self.loop.spec.paused:
+            self._serve(self.ledger.state(self.loop.name)[0])
+
+    def _serve(self, state: State) -> None:
         version, rollout = self.loop.spec.pin or state.champion, state.rollout
         beside: tuple[Any, ...] = ()
         if rollout and not rollout.shadow and version == rollout.stable:

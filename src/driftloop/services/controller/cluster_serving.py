@@ -44,7 +44,8 @@ class ClusterServing:
 
     def serve(self, goal: Goal) -> None:
         """Take the next step towards ``goal``; raise Stale when another took one meanwhile."""
-        front = self._found("Service", serving.champion_name(self._loop))
+        is_led = self._loop.spec.rollout.mode == "canary"  # others need no Service: a call less
+        front = self._found("Service", serving.champion_name(self._loop)) if is_led else None
         service = self._found("InferenceService", self._loop.name)
         lineup = self._following(service, front, goal)
         platform = self._cluster.platform.within(self._namespace)
