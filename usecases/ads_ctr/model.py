@@ -1,69 +1,12 @@
-"""Estimators: a calibrated linear model and gradient boosting on the same columns.
-
-Both are pipelines whose last step takes the sample weights, made of stock scikit-learn parts,
-so that skops can store them.
-"""
+"""Estimators: a calibrated linear model and gradient boosting on the same columns."""
 
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-
 from driftloop.loop import LearningLoop
-
-MISSING = "missing"
-SEED = 0
+from driftloop.training import stock
 
 
 def estimators() -> dict[str, Callable[[LearningLoop], Any]]:
     """Return the estimators that loop.yaml may name."""
-    return {"logistic": logistic, "gradient_boosting": gradient_boosting}
-
-
-def logistic(loop: LearningLoop) -> Pipeline:
-    """Return logistic regression with Platt scaling over blocks of time."""
-    features = loop.spec.features
-    numbers = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-    )
-    words = make_pipeline(_filled(), OneHotEncoder(handle_unknown="ignore", sparse_output=False))
-    inputs = ColumnTransformer(
-        [
-            ("numeric", numbers, features.names("numeric")),
-            ("categorical", words, features.names("categorical")),
-        ]
-    )
-    linear = LogisticRegression(solver="newton-cholesky", C=1.0)
-    # Unshuffled folds are blocks of time: the scaling is learned on other days than the weights.
-    # Stratified ones would balance rows, not weights, and calibrate worse.
-    calibrated = CalibratedClassifierCV(linear, method="sigmoid", cv=KFold(3), ensemble=False)
-    return Pipeline([("inputs", inputs), ("model", calibrated)])
-
-
-def gradient_boosting(loop: LearningLoop) -> Pipeline:
-    """Return gradient boosting; missing numbers are its own, unseen words one code."""
-    features = loop.spec.features
-    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    inputs = ColumnTransformer(
-        [
-            ("categorical", make_pipeline(_filled(), codes), features.names("categorical")),
-            ("numeric", "passthrough", features.names("numeric")),
-        ]
-    )
-    # With sample weights each bin's edge is a weighted percentile: 255 take 8 s of 10.
-    trees = HistGradientBoostingClassifier(
-        max_iter=40, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=200, max_bins=63,
-        random_state=SEED,
-    )  # fmt: skip
-    return Pipeline([("inputs", inputs), ("model", trees)])
-
-
-def _filled() -> SimpleImputer:
-    return SimpleImputer(missing_values=None, strategy="constant", fill_value=MISSING)
+    return {"logistic": stock.logistic, "gradient_boosting": stock.gradient_boosting}

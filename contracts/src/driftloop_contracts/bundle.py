@@ -72,6 +72,16 @@ def key(loop: str, version: str, name: str = "") -> str:
     return f"bundles/{loop}/{version}/{name}"
 
 
+def age(version: str) -> tuple[int, str]:
+    """Return what orders versions: the number in front, 0 for none, then the version itself.
+
+    >>> sorted(["10000-b", "0002-a", "mine"], key=age)
+    ['mine', '0002-a', '10000-b']
+    """
+    number = version.partition("-")[0]
+    return (int(number) if number.isascii() and number.isdecimal() else 0), version
+
+
 def fetch(store: ObjectStore, loop: str, version: str, folder: Path, trusted: Trusted) -> Manifest:
     """Copy the bundle into ``folder``, verify every byte and return its manifest.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from driftloop.resources.lineup import BUNDLE
+from driftloop.resources import lineup as lineups
 from driftloop.state import State
 from driftloop_contracts import bundle
 from driftloop_contracts.object_store import ObjectStore
@@ -25,10 +25,8 @@ def named(state: State) -> set[str]:
 
 def serving(service: Mapping[str, Any]) -> set[str]:
     """Return the versions that an InferenceService has pods of."""
-    spec = service["spec"]
-    predictors = [spec["predictor"], *(one["predictor"] for one in spec.get("canary") or ())]
-    marks = [one.get("annotations", {}).get(BUNDLE, "") for one in predictors]
-    return {str(mark) for mark in marks} - {""}
+    live = lineups.read(service)
+    return {live.version, live.canary.version if live.canary else ""} - {""}
 
 
 def expired(versions: Sequence[str], named: Collection[str], keep: int) -> list[str]:
@@ -37,7 +35,7 @@ def expired(versions: Sequence[str], named: Collection[str], keep: int) -> list[
     >>> expired(["0001-a", "0002-b", "0003-c", "0004-d"], {"0001-a"}, keep=2)
     ['0002-b']
     """
-    oldest = sorted(versions, key=_age)
+    oldest = sorted(versions, key=bundle.age)
     return [one for one in oldest[: max(0, len(oldest) - keep)] if one not in named]
 
 
@@ -45,7 +43,7 @@ def stored(store: ObjectStore, loop: str) -> list[str]:
     """Return the versions of which a file is left, oldest first."""
     prefix = bundle.key(loop, "").rstrip("/") + "/"
     found = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
-    return sorted(found, key=_age)
+    return sorted(found, key=bundle.age)
 
 
 def remove(store: ObjectStore, loop: str, version: str) -> None:
@@ -53,9 +51,3 @@ def remove(store: ObjectStore, loop: str, version: str) -> None:
     keys = store.list(bundle.key(loop, version))
     for key in sorted(keys, key=lambda key: not key.endswith(f"/{bundle.MANIFEST}")):
         store.remove(key)
-
-
-def _age(version: str) -> tuple[int, str]:
-    """Return what orders versions: their number, beyond 9999 too."""
-    number = version.partition("-")[0]
-    return (int(number) if number.isascii() and number.isdecimal() else -1), version

@@ -14,6 +14,7 @@ from driftloop.rollout.outcomes import Beside
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Next, Progress
 from driftloop.state import State
+from driftloop_contracts import bundle
 
 PREVIOUS = "previous"
 """Stands for the champion before, or for the stable bundle while another is on its way."""
@@ -131,7 +132,7 @@ def _restored(state: State, target: str) -> Decision:
         "blocked": tuple(one for one in left.blocked if one != target),
     }
     said = f"A person put {target} back into service, in place of {state.champion}."
-    number = int(target.partition("-")[0]) if target[:4].isdigit() else 0
+    number, _ = bundle.age(target)
     return Decision(left.model_copy(update=update), (Promote(target, number),), (said,))
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop.evaluation import kpi, loss
+from driftloop.evaluation import kpi, loss, numbers
 from driftloop.loop import Kpi, LearningLoop
 from driftloop.rollout.entities import FEWEST, GROUPS, groups_of
-from driftloop_contracts import times
+from driftloop_contracts import bundle, times
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Measure = Callable[[Floats], float | None]
@@ -62,7 +62,7 @@ def _most_shared(rows: pd.DataFrame) -> tuple[str, str, pd.DataFrame] | None:
     """Return the two bundles with most rows side by side, the newer first, by hours of both."""
     counts = rows.groupby([_hour(rows), "bundle_version"]).size().unstack(fill_value=0)
     best: tuple[float, str, str] | None = None
-    for older, newer in combinations(sorted(counts.columns, key=_number), 2):
+    for older, newer in combinations(sorted(counts.columns, key=bundle.age), 2):
         pair = counts[[newer, older]]
         shared = float((pair.prod(axis=1) / pair.sum(axis=1).clip(lower=1)).sum())
         if shared > 0 and (best is None or shared > best[0]):
@@ -76,11 +76,6 @@ def _most_shared(rows: pd.DataFrame) -> tuple[str, str, pd.DataFrame] | None:
 def _hour(rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
     found: pd.Series[pd.Timestamp] = rows["event_time"].dt.floor(HOUR)
     return found
-
-
-def _number(version: str) -> tuple[int, str]:
-    number = version.partition("-")[0]
-    return (int(number) if number.isascii() and number.isdecimal() else -1), version
 
 
 def _sums(side: pd.DataFrame, multiplier: pd.Series[float], entity: str) -> Floats:
@@ -99,20 +94,9 @@ def _valued(policy: Kpi) -> Measure:
     sign = 1.0 if policy.direction == "maximize" else -1.0
 
     def measure(sums: Floats) -> float | None:
-        rows, impressions, positives, predicted, lost = sums
-        if not impressions > 0:
+        if not sums[COLUMNS.index("impressions")] > 0:
             return None
-        rate = positives / impressions
-        values = {
-            "rows": rows,
-            "impressions": impressions,
-            "positives": positives,
-            "mean_prediction": predicted / impressions,
-            "log_loss": lost / impressions,
-            "base_entropy": loss.base_entropy([positives], [impressions]),
-            "rate": rate,
-        }
-        value = kpi.evaluate(policy.formula, values)
+        value = kpi.evaluate(policy.formula, numbers.of_sums(*sums).values())
         return None if value is None else sign * value
 
     return measure

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from driftloop.drift.concept import Watched
-from driftloop.evaluation import beside, kpi, loss
+from driftloop.evaluation import beside, kpi, numbers
 from driftloop.labels import join as labels
 from driftloop.loop import LearningLoop
 from driftloop_contracts import times
@@ -28,40 +25,6 @@ COLUMNS = (
 """What every loop's cohorts are made of, in the inference log."""
 WAITED = timedelta(days=7)
 """How long after maturity a label is waited for; later ones count in training only."""
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Sums and means over rows of one stretch of time; losses in nats per impression."""
-
-    rows: int
-    impressions: float
-    positives: float
-    mean_prediction: float
-    log_loss: float
-    base_entropy: float
-
-    def values(self) -> dict[str, float]:
-        """Return the numbers by name, the names a KPI's formula may use."""
-        rate = self.positives / self.impressions
-        return asdict(self) | {"rate": rate}
-
-
-def score(probability: ArrayLike, positives: ArrayLike, weight: ArrayLike) -> Cohort:
-    """Return the cohort of rows that all have a prediction and a known outcome.
-
-    >>> score([0.5, 0.5], [1, 0], [1, 1]).rows
-    2
-    """
-    p, n = np.asarray(probability, "float64"), np.asarray(weight, "float64")
-    return Cohort(
-        rows=len(p),
-        impressions=float(n.sum()),
-        positives=float(np.sum(np.asarray(positives))),
-        mean_prediction=float((p * n).sum() / n.sum()),
-        log_loss=loss.mean_log_loss(p, positives, n),
-        base_entropy=loss.base_entropy(positives, n),
-    )
 
 
 def columns(loop: LearningLoop) -> tuple[str, ...]:
@@ -96,7 +59,7 @@ def between(
     rows = found.rows[(seen > start) & (seen <= end)]
     if rows.empty:
         return None
-    values = score(rows["prediction"], rows["positives"], rows["weight"]).values()
+    values = numbers.score(rows["prediction"], rows["positives"], rows["weight"]).values()
     asked = rows["event_time"]
     return values | {
         "kpi": kpi.evaluate(loop.spec.objective.kpi.formula, values),

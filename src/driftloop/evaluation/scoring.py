@@ -19,13 +19,13 @@ MODELS = ("candidate", "release", "champion", TRIVIAL)
 
 
 def losses(
-    usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path], rate: float
+    usecase: UseCase, rows: pd.DataFrame, models: dict[str, Path], rate: float | None = None
 ) -> pd.DataFrame:
     """Return each row's key, columns, weight, positives and what every model makes of it.
 
-    ``rate``: of positives in the rows that the candidate was fitted on. Row totals of every model:
-    ``<name>_loss`` (nats), ``<name>_brier`` and ``<name>_predicted`` (positives); ``probability``:
-    the candidate's, which has not seen the rows.
+    ``rate``: of positives in the rows that the candidate was fitted on (None: no trivial model is
+    asked). Row totals of every model: ``<name>_loss`` (nats), ``<name>_brier`` and
+    ``<name>_predicted`` (positives); ``probability``: the candidate's, which has not seen the rows.
     """
     spec = usecase.loop.spec
     own = ["prediction_id", "event_time", spec.gate.entity, "weight", "positives"]
@@ -36,6 +36,8 @@ def losses(
         if name == "candidate":
             scored["probability"] = probability
         scored = scored.assign(**_told(name, probability, rows))
+    if rate is None:
+        return scored
     return scored.assign(**_told(TRIVIAL, np.full(len(rows), rate), rows))
 
 

@@ -44,8 +44,7 @@ def judge(
     and its columns, is not asked again.
     """
     models = {"candidate": candidate, "release": candidate, "champion": stable}
-    scored = scoring.losses(case, rows, models, rate=0.5)
-    trivial = [name for name in scored if str(name).startswith(scoring.TRIVIAL)]
+    scored = scoring.losses(case, rows, models)
     policy, spent = case.loop.spec.gate, (before + 1) * (before + 2)
     sterner = policy.model_copy(update={"confidence": 1 - (1 - policy.confidence) / spent})
-    return gate.judge(Evidence(scored.drop(columns=trivial)), sterner, CAUSE, rng)
+    return gate.judge(Evidence(scored), sterner, CAUSE, rng)
