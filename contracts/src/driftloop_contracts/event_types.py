@@ -36,6 +36,12 @@ ROLLOUT_WITHDRAWN = "io.driftloop.rollout.withdrawn.v1"
 ROLLOUT_PROMOTED = "io.driftloop.rollout.promoted.v1"
 """Controller out: all traffic is on a new bundle."""
 
+STAGE_RETURNED = "io.driftloop.stage.returned.v1"
+"""Any stage out: it sends the loop back to an earlier one, by which rule and why."""
+
+REVIEWED = "io.driftloop.review.decided.v1"
+"""Business review out: continue, pivot or end, with the evidence."""
+
 ALL = (
     INFERENCE,
     WATERMARK,
@@ -49,4 +55,6 @@ ALL = (
     ROLLOUT_SHIFTED,
     ROLLOUT_WITHDRAWN,
     ROLLOUT_PROMOTED,
+    STAGE_RETURNED,
+    REVIEWED,
 )
