@@ -19,6 +19,7 @@ from driftloop.spec.base import Spec
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
+from driftloop.spec.imbalance import Imbalance
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop_contracts.errors import InvalidInput
@@ -68,6 +69,7 @@ class Training(Spec):
     holdout: Share
     estimators: tuple[str, ...] = Field(min_length=1)
     min_rows: int = Field(gt=0)
+    imbalance: Imbalance = Field(default_factory=Imbalance)
 
 
 OLDER_NAMES = {"duration": "minDuration", "minRows": "rows"}

@@ -13,6 +13,7 @@ from driftloop_contracts.errors import BundleRefused
 
 REVIEWED_TYPES = frozenset(
     {
+        "driftloop.training.corrected.Corrected",
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",

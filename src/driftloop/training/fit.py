@@ -11,7 +11,7 @@ import pandas as pd
 
 from driftloop.evaluation import loss
 from driftloop.spec.features import Column
-from driftloop.training import split
+from driftloop.training import rebalanced, split
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput
 
@@ -52,7 +52,10 @@ def choose(usecase: UseCase, rows: pd.DataFrame, onset: datetime | None) -> Choi
 
 
 def fit(usecase: UseCase, name: str, rows: pd.DataFrame) -> Any:
-    """Return the estimator ``name`` fitted on ``rows``, newer rows weighing more."""
+    """Return the estimator ``name`` fitted on ``rows``, newer rows weighing more.
+
+    Where ``training.imbalance`` samples the rows, probabilities are corrected to those of all.
+    """
     makers = usecase.estimators()
     if name not in makers:
         allowed = f"one of {sorted(makers)}"
@@ -60,15 +63,19 @@ def fit(usecase: UseCase, name: str, rows: pd.DataFrame) -> Any:
     positions, labels, weights = usecase.weighted_labels(rows)
     inputs = model_inputs(usecase, rows).iloc[positions]
     recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
-    estimator = makers[name](usecase.loop)
-    weight = {_weight_name(estimator): weights * recency[positions]}
-    return estimator.fit(inputs, labels, **weight)
+    return rebalanced.fit(
+        makers[name](usecase.loop),
+        inputs,
+        labels,
+        weights * recency[positions],
+        usecase.loop.spec.training.imbalance,
+        keys=_keys(rows, positions),
+    )
 
 
-def _weight_name(estimator: Any) -> str:
-    """Return what fit calls its sample weights: a Pipeline hands them to its last step."""
-    steps = getattr(estimator, "steps", None)
-    return f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
+def _keys(rows: pd.DataFrame, positions: Any) -> Any:
+    """Return what rows are kept by where not all are: their ids, if they have any."""
+    return rows["prediction_id"].to_numpy()[positions] if "prediction_id" in rows else None
 
 
 def recency_weights(times: pd.Series[pd.Timestamp], half_life: pd.Timedelta | Any) -> Floats:

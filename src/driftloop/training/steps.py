@@ -116,9 +116,10 @@ def evaluate(
     """Write each held-out row's loss under candidate, release and champion to ``scored``.
 
     ``models``: the paths 'candidate' and 'release'; ``facts``: what train returned. Return the
-    metrics, and whether the champion came from another declaration (``changed``).
+    metrics, whether the champion came from another declaration (``changed``), and what a person
+    is warned of (``warnings``).
     """
-    from driftloop.evaluation import scoring
+    from driftloop.evaluation import imbalance, scoring
 
     case, work = _open(loop, order)
     frame, changed = _read(joined), False
@@ -133,7 +134,15 @@ def evaluate(
             paths["champion"] = Path(scratch) / contract.MODEL
         losses = scoring.losses(case, late, paths, rate)
     _write(scored, losses)
-    return {"metrics": scoring.metrics(losses), "changed": changed}
+    rare = imbalance.says_no_to_everything(
+        losses,
+        case.loop.spec.gate.entity,
+        rate=rate,
+        known=float(early["positives"].sum()),
+        parameters=len(case.loop.spec.features.columns),
+    )
+    told = {"warnings": rare.warnings(), "returned": rare.returns()}
+    return {"metrics": scoring.metrics(losses), "changed": changed} | told
 
 
 def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Facts) -> Facts:
@@ -174,6 +183,8 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         "data_end": manifest.data_end,
         "cost": taken.to_data(),
         "changed": facts["changed"],
+        "warnings": facts.get("warnings", []),
+        "returned": facts.get("returned", []),
     }
 
 
