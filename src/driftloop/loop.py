@@ -16,10 +16,12 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
+from driftloop.spec.business import Business
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
 from driftloop.spec.imbalance import Imbalance
+from driftloop.spec.objective import Objective
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop_contracts.errors import InvalidInput
@@ -36,25 +38,6 @@ class Charter(Spec):
     stakeholders: tuple[str, ...] = ()
     training_budget: PerTime | None = None
     stop_when: str = ""
-
-
-class Kpi(Spec):
-    """The number the business reads; ``formula`` names the columns of a scored cohort."""
-
-    name: str
-    formula: str
-    unit: str
-    direction: Literal["maximize", "minimize"] = "maximize"
-
-
-class Objective(Spec):
-    """What the model learns and how it is judged."""
-
-    name: str
-    label: str
-    metric: Literal["log_loss"]
-    direction: Literal["minimize", "maximize"]
-    kpi: Kpi
 
 
 class Training(Spec):
@@ -168,12 +151,6 @@ class Retrain(Spec):
     cooldown: Duration
     daily_budget: int = Field(gt=0)
     breaker: int = Field(gt=0)
-
-
-class Business(Spec):
-    """How often the business review reads the KPI."""
-
-    period: Duration
 
 
 class LoopSpec(Spec):

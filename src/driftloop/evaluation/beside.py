@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import kpi, loss, numbers
-from driftloop.loop import Kpi, LearningLoop
+from driftloop.loop import LearningLoop
 from driftloop.rollout.entities import FEWEST, GROUPS, groups_of
+from driftloop.spec.objective import Kpi
 from driftloop_contracts import bundle, times
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

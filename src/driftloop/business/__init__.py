@@ -1,0 +1,1 @@
+"""Business: what the system earns, what another objective promises, and whether to go on."""

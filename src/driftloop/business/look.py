@@ -1,0 +1,117 @@
+"""Look: what one review sees by itself, before it is asked whether earlier ones agree.
+
+A loop is reviewed as often as it lives, so every look spends a part of ``business.alpha``: the
+k-th has the level alpha r / (k (k + 1)), r being the reviews that must agree. From the r-th on,
+before which nothing is decided, these sum to alpha; so all reviews together ever pivot or end
+wrongly with at most that chance, whatever the periods have in common (Bonferroni; no two looks
+need be independent). A look asks three questions and gives each a third of its level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from driftloop.business.accounts import Period
+from driftloop.business.promise import Promise
+from driftloop.evaluation.difference import FEWEST_ENTITIES
+from driftloop.spec.business import Business
+from driftloop.spec.objective import Objective
+
+REACHED, SHORT, UNSURE, NO_TARGET = "reached", "short", "unsure", "no_target"
+PIVOT, END, CONTINUE = "pivot", "end", "continue"
+FEWEST_POSITIVES = 10.0
+"""Outcomes below which a period's errors say too little: of none, the error would be 0."""
+QUESTIONS = 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """A period as its review sees it.
+
+    ``level``: of each one-sided bound; ``kpi``: whether the target is reached, surely short, or
+    neither; ``losing``: the profit lies surely below the floor; ``better``: the alternative that
+    surely promises more, '' for none; ``leaning``: what it speaks for; ``judged``: whether there
+    is enough to judge.
+    """
+
+    period: Period
+    level: float
+    kpi: str
+    losing: bool
+    better: str
+    leaning: str
+    judged: bool
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what was seen, JSON-ready."""
+        return {
+            "number": self.period.number,
+            "level": self.level,
+            "kpi": self.kpi,
+            "losing": self.losing,
+            "better": self.better,
+            "leaning": self.leaning,
+            "judged": self.judged,
+        }
+
+
+def level(number: int, business: Business) -> float:
+    """Return the level of each bound in the review of that number, from 1.
+
+    >>> from driftloop.spec.business import Business
+    >>> terms = Business.model_validate({"period": "30d", "reviews": 2})
+    >>> round(3 * sum(level(k, terms) for k in range(2, 10_000)), 4)
+    0.05
+    """
+    count = max(number, business.reviews)
+    return business.alpha * business.reviews / (count * (count + 1)) / QUESTIONS
+
+
+def look(
+    period: Period, promises: Sequence[Promise], objective: Objective, business: Business
+) -> Look:
+    """Return what the review of ``period`` sees; ``promises``: of alternatives, on its rounds."""
+    alpha = level(period.number, business)
+    judged = period.complete and enough(period)
+    kpi = _kpi(period, objective, business, alpha) if judged else UNSURE
+    has_money = bool(business.currency)
+    losing = judged and has_money and period.profit.high(alpha) < business.least_profit
+    better = _better(promises, alpha) if judged else None
+    helps = better is not None and (not losing or _lifts(better, period, business, alpha))
+    leaning = CONTINUE
+    if (kpi == SHORT or losing) and better is not None and helps:
+        leaning = PIVOT
+    elif losing:
+        leaning = END
+    name = better.name if better is not None and helps else ""
+    return Look(period, alpha, kpi, losing, name, leaning, judged)
+
+
+def enough(period: Period) -> bool:
+    """Return whether a period has what its errors need to be true."""
+    return period.kpi.groups >= FEWEST_ENTITIES and period.positives >= FEWEST_POSITIVES
+
+
+def _kpi(period: Period, objective: Objective, business: Business, alpha: float) -> str:
+    if business.target is None:
+        return NO_TARGET
+    sign = 1.0 if objective.kpi.direction == "maximize" else -1.0
+    value, target = period.kpi.scaled(sign), sign * business.target
+    if value.low(alpha) >= target:
+        return REACHED
+    return SHORT if value.high(alpha) < target else UNSURE
+
+
+def _better(promises: Sequence[Promise], alpha: float) -> Promise | None:
+    """Return the best of the sound promises that are surely gains; each has its part of alpha."""
+    each = alpha / max(1, len(promises))
+    sure = [one for one in promises if not one.faults and one.gain.low(each) > 0]
+    return max(sure, key=lambda one: one.gain.value, default=None)
+
+
+def _lifts(promise: Promise, period: Period, business: Business, alpha: float) -> bool:
+    """Return whether the period could have kept the floor under the alternative."""
+    gained = promise.gain.high(alpha) * period.impressions
+    return period.profit.high(alpha) + gained >= business.least_profit

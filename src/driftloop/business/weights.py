@@ -1,0 +1,134 @@
+"""Weights: how much oftener the judged policy would have chosen what was chosen, and whether that
+can be trusted.
+
+A round's weight is pi(a | x) / p, the judged policy's probability of the chosen action over the
+logged propensity. Their mean is 1 where the log covers what the judged policy does; it falls short
+by the share of its choices that the log never made (Swaminathan and Joachims, 2015).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from driftloop_contracts.errors import InvalidInput
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+WHERE = "the logged rounds"
+ENOUGH = 100.0
+"""Effective rounds below which the intervals' coverage is not promised."""
+SURE = 4.0
+"""Standard errors off 1 from which the mean of the weights is no chance."""
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What tells whether weights can be trusted.
+
+    ``effective``: rounds of the judged policy itself that would tell as much, (sum w)^2 / sum w^2
+    (Kish, 1965); ``mean`` of the weights, with its standard ``error``; ``largest``; ``share``: of
+    the weight that the largest hundredth of the rounds carries; ``unused``: of rounds whose action
+    the judged policy never takes.
+    """
+
+    rounds: int
+    effective: float
+    mean: float
+    error: float
+    largest: float
+    share: float
+    unused: float
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Return a sentence for each reason not to trust the estimate."""
+        found = []
+        if self.effective < ENOUGH:
+            found.append(
+                f"The effective sample size is {self.effective:.0f} of {self.rounds} rounds; "
+                f"from {ENOUGH:.0f} on the interval keeps its promise."
+            )
+        if abs(self.mean - 1) > max(SURE * self.error, 1e-9):
+            found.append(
+                f"The weights have the mean {self.mean:.3f} instead of 1: the propensities are "
+                "wrong, or the log never made a part of the judged policy's choices."
+            )
+        return tuple(found)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the numbers and sentences, JSON-ready."""
+        return {
+            "rounds": self.rounds,
+            "effective": self.effective,
+            "mean_weight": self.mean,
+            "mean_weight_error": self.error if math.isfinite(self.error) else None,
+            "largest_weight": self.largest,
+            "share_of_largest_hundredth": self.share,
+            "unused": self.unused,
+            "faults": list(self.faults),
+        }
+
+
+def of(target: ArrayLike, propensity: ArrayLike) -> Floats:
+    """Return each round's weight.
+
+    ``propensity``: probability with which the logged policy chose what it chose, in (0, 1];
+    ``target``: that of the judged policy for the same action, in [0, 1]. Raise InvalidInput for
+    any other number, for rounds of different lengths and for none.
+
+    >>> of([0.5, 0.0], [0.25, 0.75]).tolist()
+    [2.0, 0.0]
+    """
+    logged = checked("propensity", propensity)
+    judged = checked("target probability", target, len(logged))
+    _refuse("propensity", logged, (logged > 0) & (logged <= 1), "a probability above 0, at most 1")
+    _refuse("target probability", judged, (judged >= 0) & (judged <= 1), "a probability")
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        found: Floats = judged / logged
+    _refuse("weight", found, np.isfinite(found), "a finite number: the propensity is too small")
+    return found
+
+
+def checked(name: str, values: ArrayLike, length: int | None = None) -> Floats:
+    """Return ``values`` as numbers; raise InvalidInput for none, for NaN and for another length."""
+    try:
+        found = np.asarray(values, "float64")
+    except (TypeError, ValueError):
+        raise InvalidInput(name, WHERE, "numbers", type(values).__name__) from None
+    if found.ndim != 1 or not len(found):
+        raise InvalidInput(name, WHERE, "one number a round, of at least one", list(found.shape))
+    if length is not None and len(found) != length:
+        raise InvalidInput(name, WHERE, f"{length} numbers, one a round", len(found))
+    _refuse(name, found, np.isfinite(found), "a finite number")
+    return found
+
+
+def diagnose(weights: Floats, counts: Floats) -> Diagnostics:
+    """Return what the weights of rounds, each of so many ``counts``, can tell."""
+    total, rounds = float(counts.sum()), len(weights)
+    mean = float((weights * counts).sum() / total)
+    squares = float((np.square(weights) * counts).sum())
+    residual = (weights - mean) * counts / total
+    error = math.sqrt(float(np.square(residual).sum()) * rounds / max(1, rounds - 1))
+    ordered = np.sort(weights * counts)[::-1]
+    most = ordered[: max(1, math.ceil(rounds / 100))].sum()
+    return Diagnostics(
+        rounds=rounds,
+        effective=(mean * total) ** 2 / squares if squares else 0.0,
+        mean=mean,
+        error=error if rounds > 1 else math.inf,
+        largest=float(weights.max()),
+        share=float(most / (mean * total)) if mean else 0.0,
+        unused=float(counts[weights == 0].sum() / total),
+    )
+
+
+def _refuse(name: str, values: Floats, held: Any, allowed: str) -> None:
+    if not held.all():
+        place = int(np.argmin(held))
+        raise InvalidInput(f"{name} of round {place}", WHERE, allowed, float(values[place]))
