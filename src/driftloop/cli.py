@@ -24,6 +24,7 @@ from driftloop import (
     order_commands,
     parity_command,
     retain_command,
+    scope_command,
     usecase,
 )
 from driftloop.usecase import Span
@@ -109,6 +110,7 @@ app.command()(parity_command.parity)
 app.command()(card_command.card)
 app.command()(lineage_command.lineage)
 app.command()(retain_command.retain)
+app.command()(scope_command.scope)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

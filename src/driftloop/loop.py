@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
 from driftloop.spec.business import Business
+from driftloop.spec.charter import Charter
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
@@ -24,6 +25,7 @@ from driftloop.spec.imbalance import Imbalance
 from driftloop.spec.objective import Objective
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
+from driftloop.spec.scoping import Scoping
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
@@ -38,6 +40,23 @@ class Charter(Spec):
     stakeholders: tuple[str, ...] = ()
     training_budget: PerTime | None = None
     stop_when: str = ""
+class Kpi(Spec):
+    """The number the business reads; ``formula`` names the columns of a scored cohort."""
+
+    name: str
+    formula: str
+    unit: str
+    direction: Literal["maximize", "minimize"] = "maximize"
+
+
+class Objective(Spec):
+    """What the model learns and how it is judged."""
+
+    name: str
+    label: str
+    metric: Literal["log_loss"]
+    direction: Literal["minimize", "maximize"]
+    kpi: Kpi
 
 
 class Training(Spec):
@@ -170,6 +189,7 @@ class LoopSpec(Spec):
     paused: bool = False
     pin: str = ""
     orders: Orders = Field(default_factory=Orders)
+    scoping: Scoping = Field(default_factory=Scoping)
 
     @model_validator(mode="after")
     def _names_its_columns(self) -> LoopSpec:

@@ -26,6 +26,13 @@ class Rate(NamedTuple):
         return self.events / self.period.total_seconds()
 
 
+class Effort(NamedTuple):
+    """So much time spent per period."""
+
+    spent: timedelta
+    period: timedelta
+
+
 def parse_duration(value: Any) -> timedelta:
     """Return the duration ``value`` writes; raise ValueError saying what is allowed.
 
@@ -64,6 +71,19 @@ def parse_rate(value: Any) -> Rate:
     if rate is None or not rate.events or not rate.period:
         raise ValueError("a count per duration such as '1 per 90d'")
     return rate
+
+
+def parse_effort(value: Any) -> Effort:
+    """Return the time per period that ``value`` writes.
+
+    >>> parse_effort("2h per 30d").spent.total_seconds()
+    7200.0
+    """
+    match = re.fullmatch(r"(\d+[smhd]) per (\d+[smhd])", str(value))
+    effort = Effort(parse_duration(match[1]), parse_duration(match[2])) if match else None
+    if effort is None or not effort.spent or not effort.period:
+        raise ValueError("a duration per duration such as '2h per 30d'")
+    return effort
 
 
 def parse_size(value: Any) -> int:
@@ -127,6 +147,12 @@ PerTime = Annotated[
     _text(
         "[0-9]+(\\\\.[0-9]+)? per [0-9]+[smhd]", "must be a count per duration such as '1 per 90d'"
     ),
+]
+TimePerTime = Annotated[
+    Effort,
+    BeforeValidator(parse_effort),
+    PlainSerializer(lambda e: f"{show_duration(e.spent)} per {show_duration(e.period)}"),
+    _text("[0-9]+[smhd] per [0-9]+[smhd]", "must be a duration per duration such as '2h per 30d'"),
 ]
 Size = Annotated[
     int,

@@ -49,6 +49,9 @@ class UseCase:
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
     labels.py    ``weighted_labels(rows) -> (positions, y, weight)``
     model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}``
+
+    Scoping also takes, where they are, ``steps(loop, span) -> frame`` of data.py and, of rules.py
+    or model.py, ``rules() -> {name: callable(frame) -> probabilities, or yes and no}``.
     """
 
     name: str
@@ -97,6 +100,19 @@ class UseCase:
     def estimators(self) -> dict[str, Callable[[LearningLoop], Any]]:
         """Return the estimators that loop.yaml may name."""
         found: dict[str, Callable[[LearningLoop], Any]] = self._module("model").estimators()
+        return found
+
+    def rules(self) -> dict[str, Callable[[pd.DataFrame], Any]]:
+        """Return the use case's own rules without ML, from rules.py or model.py; none need be."""
+        noun = "rules" if (self.folder / "rules.py").is_file() else "model"
+        given = getattr(self._module(noun), "rules", None)
+        found: dict[str, Callable[[pd.DataFrame], Any]] = given() if given else {}
+        return found
+
+    def steps(self, span: Span) -> pd.DataFrame | None:
+        """Return the times of today's process, where data.py has ``steps(loop, span)``."""
+        given = getattr(self._module("data"), "steps", None)
+        found: pd.DataFrame | None = given(self.loop, span) if given else None
         return found
 
     def _module(self, noun: str) -> ModuleType:

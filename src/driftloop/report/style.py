@@ -68,6 +68,8 @@ text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif}
 .broken{fill:var(--purple);fill-opacity:.22}
 .raw{fill:var(--accent);fill-opacity:.38}.raw.outside{fill:none;stroke:var(--accent)}
 .smooth{fill:none;stroke:var(--accent);stroke-width:2.2;stroke-linejoin:round}
+.edge{stroke-width:1;stroke-dasharray:4 3}
+.curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:8px 24px}
 .guide{stroke-width:1.1;stroke-dasharray:3 3;stroke:var(--soft)}
 .guide.held{stroke:var(--orange)}.guide.rejected,.guide.failed{stroke:var(--red)}
 .guide.fault{stroke:var(--purple)}
