@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from driftloop.labels.functions import LabellingFunction
     from driftloop.traffic import Traffic
 
     Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -47,7 +48,8 @@ class UseCase:
 
     data.py      ``read(loop, span) -> Traffic`` and ``source_name(span) -> str``
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
-    labels.py    ``weighted_labels(rows) -> (positions, y, weight)``
+    labels.py    ``weighted_labels(rows) -> (positions, y, weight)`` and, where there are rules of
+                 thumb, ``labelling_functions() -> list[LabellingFunction]``
     model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}``
 
     Scoping also takes, where they are, ``steps(loop, span) -> frame`` of data.py and, of rules.py
@@ -96,6 +98,15 @@ class UseCase:
         """Return (position in ``rows``, label 0 or 1, weight) of every weighted label."""
         labels: tuple[Positions, Floats, Floats] = self._module("labels").weighted_labels(rows)
         return labels
+
+    def labelling_functions(self) -> list[LabellingFunction]:
+        """Return the use case's labelling functions; raise InvalidInput where it has none."""
+        found = getattr(self._module("labels"), "labelling_functions", None)
+        if found is None:
+            where, allowed = str(self.folder / "labels.py"), "a function of that name"
+            raise InvalidInput("labelling_functions", where, allowed, "nothing")
+        functions: list[LabellingFunction] = found()
+        return functions
 
     def estimators(self) -> dict[str, Callable[[LearningLoop], Any]]:
         """Return the estimators that loop.yaml may name."""
