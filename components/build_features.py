@@ -14,6 +14,7 @@ def build_features(
     joined: dsl.Output[dsl.Dataset],
 ) -> None:
     """Join every row with its features as they were known at its time."""
-    from driftloop.training import steps
+    from driftloop.training import carried, steps
 
-    joined.metadata.update(steps.build_features(loop, store, order, valid.path, joined.path))
+    facts = steps.build_features(loop, store, order, valid.path, joined.path)
+    joined.metadata.update(carried.onward(facts, valid.metadata))

@@ -17,10 +17,10 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Score candidate, release and champion on the same held-out rows."""
-    from driftloop.training import steps
+    from driftloop.training import carried, steps
 
     models = {"candidate": candidate.path, "release": release.path}
     found = steps.evaluate(loop, store, order, joined.path, models, candidate.metadata, scored.path)
     for name, value in found["metrics"].items():
         metrics.log_metric(name, value)
-    scored.metadata.update(found)
+    scored.metadata.update(carried.onward(found, candidate.metadata))

@@ -18,6 +18,6 @@ def package(
     """Write the bundle: model, drift baseline and thresholds under one version."""
     from driftloop.training import steps
 
-    facts = {**release.metadata, **scored.metadata}
+    facts = {**release.metadata, **scored.metadata}  # what was returned comes through both
     paths = {"joined": joined.path, "release": release.path, "scored": scored.path}
     bundle.metadata.update(steps.package(loop, store, order, paths, facts))

@@ -14,8 +14,9 @@ def train(
     release: dsl.Output[dsl.Model],
 ) -> None:
     """Fit every estimator and choose by the metric on the held-out rows."""
-    from driftloop.training import steps
+    from driftloop.training import carried, steps
 
     facts = steps.train(loop, order, joined.path, candidate.path, release.path)
+    facts = carried.onward(facts, joined.metadata)
     candidate.metadata.update(facts)
     release.metadata.update(facts)

@@ -10,6 +10,7 @@ def validate(
     loop: str, order: str, rows: dsl.Input[dsl.Dataset], valid: dsl.Output[dsl.Dataset]
 ) -> None:
     """Set aside the rows that break the contract; fail when they are many."""
-    from driftloop.training import steps
+    from driftloop.training import carried, steps
 
-    valid.metadata.update(steps.validate(loop, order, rows.path, valid.path))
+    facts = steps.validate(loop, order, rows.path, valid.path)
+    valid.metadata.update(carried.onward(facts, rows.metadata))

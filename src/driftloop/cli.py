@@ -38,6 +38,8 @@ app = typer.Typer(
     help="Declare an ML system once; it trains, serves, watches and retrains itself.",
 )
 
+SHOWN = 5
+"""Returns of stages that ``driftloop status`` shows."""
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder.")]
 
 
@@ -187,8 +189,19 @@ def _standing(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("data faults", found["fault_events"]),
         ("retrainings", len(found["retrainings"])),
         ("last", last),
+        *_returned(found),
         (found["kpi_name"], "unknown" if value is None else f"{value:.4f} {found['kpi_unit']}"),
     ]
+
+
+def _returned(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the latest returns, the newest last; a run of before they were told has none."""
+    rows = found.get("returned") or []
+    return [("returned", f"{row['event_time']}: {_way(row)}") for row in rows[-SHOWN:]]
+
+
+def _way(row: dict[str, Any]) -> str:
+    return f"{row['from']} -> {row['to']} ({row['rule']}): {row['reason']}"
 
 
 def _story(row: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -197,6 +210,9 @@ def _story(row: dict[str, Any], found: dict[str, Any]) -> list[str]:
         lines += [f"  {cause['kind']}: {text}" for text in cause["evidence"]]
     lines += ["", f"What came of it: {row['verdict']} {row['version']}".rstrip()]
     lines += [f"  {reason}" for reason in row["reasons"]]
+    sent = [one for one in found.get("returned") or () if one.get("retraining") == row["id"]]
+    if sent:
+        lines += ["", "How stages sent the loop back:", *(f"  {_way(one)}" for one in sent)]
     same = [d for d in found["decisions"] if d["event_time"] == row["event_time"]]
     lines += ["", "What the controller recorded then:"]
     return lines + [f"  {d['trigger']}: {reason}" for d in same for reason in d["reasons"]]

@@ -74,5 +74,12 @@ class Ledger(Protocol):
     def retrainings(self, loop: str) -> list[dict[str, Any]]:
         """Return the loop's Retrainings in order, with how each ended."""
 
+    def returned(self, loop: str) -> list[dict[str, Any]]:
+        """Return how stages sent the loop back, in order; maybe only the latest.
+
+        Each: ``time``, ``from``, ``to``, ``rule``, ``reason``, and ``retraining`` where it is
+        about one.
+        """
+
     def decisions(self, loop: str) -> list[dict[str, Any]]:
         """Return the recorded decisions that had a reason, in order; maybe only the latest."""

@@ -18,13 +18,17 @@ TRAFFIC = (types.ROLLOUT_SHIFTED, types.ROLLOUT_WITHDRAWN, types.ROLLOUT_PROMOTE
 
 @dataclass(frozen=True)
 class Lineage:
-    """One Retraining: what triggered it, how it was opened and ended, what its bundle served."""
+    """One Retraining: what triggered it, how it was opened and ended, what its bundle served.
+
+    ``returned``: to which stages it sent the loop back, or was sent.
+    """
 
     name: str
     triggers: tuple[Event, ...]
     opened: Event
     ended: Event | None
     traffic: tuple[Event, ...]
+    returned: tuple[Event, ...] = ()
 
     @property
     def version(self) -> str:
@@ -63,7 +67,8 @@ def trace(name: str, events: Sequence[Event]) -> list[Lineage]:
 
 
 def _all(one: Lineage) -> list[Event]:
-    return [*one.triggers, one.opened, *([one.ended] if one.ended else []), *one.traffic]
+    ended = [one.ended] if one.ended else []
+    return [*one.triggers, one.opened, *ended, *one.traffic, *one.returned]
 
 
 def _lineage(opened: Event, events: Sequence[Event]) -> Lineage:
@@ -71,7 +76,13 @@ def _lineage(opened: Event, events: Sequence[Event]) -> Lineage:
     ended = next((e for e in events if e["type"] == types.RETRAINING_ENDED and _of(e, name)), None)
     version = ended["data"].get("version") if ended else None
     served = [e for e in events if e["type"] in TRAFFIC and e["data"]["version"] == version]
-    return Lineage(name, tuple(_triggers(opened, version, events)), opened, ended, tuple(served))
+    sent = [
+        e
+        for e in events
+        if e["type"] == types.STAGE_RETURNED and e["data"].get("retraining") == name
+    ]
+    triggers = tuple(_triggers(opened, version, events))
+    return Lineage(name, triggers, opened, ended, tuple(served), tuple(sent))
 
 
 def _of(event: Event, retraining: str) -> bool:
@@ -119,11 +130,18 @@ def sentences(one: Lineage) -> list[str]:
         others = f" (and {len(more)} more)" if more else ""
         lines.append(_line("opened for", one.opened["time"], f"{cause['kind']}: {first}{others}"))
     if one.ended is None:
-        return [*lines, _line("goes on", "", "")]
+        return [*lines, *map(_returned, one.returned), _line("goes on", "", "")]
     told = one.ended["data"]
     lines += [_line(str(told["verdict"]), one.ended["time"], reason) for reason in told["reasons"]]
     lines += [_line("bundle", "", one.version)] if one.version else []
-    return lines + [_line("traffic", event["time"], _share(event)) for event in one.traffic]
+    lines += [_line("traffic", event["time"], _share(event)) for event in one.traffic]
+    return [*lines, *map(_returned, one.returned)]
+
+
+def _returned(event: Event) -> str:
+    data = event["data"]
+    said = f"{data['from']} -> {data['to']} ({data['rule']}): {data['reason']}"
+    return _line("returned", event["time"], said)
 
 
 def _share(event: Event) -> str:

@@ -18,7 +18,8 @@ class Cause(Value):
     """Why a retraining should run.
 
     ``onset``: start of the first window that differed; ``until``: end of the newest evidence;
-    ``ready_at``: when enough labelled rows from the onset on exist; ``evidence``: sentences.
+    ``ready_at``: when enough labelled rows from the onset on exist; ``evidence``: sentences;
+    ``rules``: of each piece of evidence of drift which one it is, data_drift or concept_drift.
     """
 
     kind: Kind
@@ -26,6 +27,7 @@ class Cause(Value):
     ready_at: datetime
     onset: datetime | None = None
     evidence: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 class Obeyed(Value):

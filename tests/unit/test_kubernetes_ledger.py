@@ -11,6 +11,7 @@ import pytest
 from driftloop.adapters.kubernetes_ledger import KubernetesLedger
 from driftloop.adapters.kubernetes_objects import Absent, Stale
 from driftloop.ledger import Conflict, Entry
+from driftloop.resources.models import LoopStatus
 from driftloop.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -125,3 +126,23 @@ def test_a_changed_spec_is_observed_once(ledger: KubernetesLedger, server: Serve
     assert {c["observedGeneration"] for c in written["status"]["conditions"]} == {2}
     ledger.observe(START)
     assert server.stored == written
+
+
+def test_the_latest_returns_of_stages_stand_in_the_status(
+    ledger: KubernetesLedger, server: Server
+) -> None:
+    data = {
+        "from": "monitoring",
+        "to": "model_development",
+        "rule": "data_drift",
+        "reason": "x" * 9,
+    }
+    for number in range(25):
+        about = data | {"retraining": f"ads-ctr-{number}"}
+        content = {"data": about, "id": f"r/{number}", "decided": "2026-01-01T00:00:00Z"}
+        actions = (("alert", {}), ("return", content | {"data": about | {"reason": "y" * 2000}}))
+        ledger.record("ads-ctr", number, State(number=number), entry(actions=actions))
+    shown = ledger.returned("ads-ctr")
+    assert [one["retraining"] for one in shown] == [f"ads-ctr-{n}" for n in range(5, 25)]
+    assert {len(one["reason"]) for one in shown} == {1000}
+    LoopStatus.model_validate({"returned": server.stored["status"]["returned"]})

@@ -58,11 +58,19 @@ EVENTS = [
     event(types.ROLLOUT_SHIFTED, "s2", 6, version="0002-b", stable="0001-a", share=0.05),
     event(types.ROLLOUT_WITHDRAWN, "w2", 7, version="0002-b", stable="0001-a", why="It is slow."),
     opened(3, 9, "staleness"),
-]
+    event(
+        types.STAGE_RETURNED, "r2", 7, retraining="ads-2", rule="withdrawn", reason="It is slow.",
+        **{"from": "deployment", "to": "model_development"},
+    ),
+    event(
+        types.STAGE_RETURNED, "r0", 8, rule="data_fault", reason="Broken.",
+        **{"from": "monitoring", "to": "data_engineering"},
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", ["0002-b", "ads-2", "o2", "s2", "ads/0001-a/2026-01-03T00:00:00Z/detected"]
+    "name", ["0002-b", "ads-2", "o2", "s2", "r2", "ads/0001-a/2026-01-03T00:00:00Z/detected"]
 )
 def test_any_link_of_it_names_the_lineage(name: str) -> None:
     (one,) = lineage.trace(name, EVENTS)
@@ -93,3 +101,12 @@ def test_a_log_may_hold_other_lines() -> None:
     assert [e["id"] for e in lineage.read(lines)][:3] != []
     (one,) = lineage.trace("0002-b", lineage.read(lines))
     assert len(one.triggers) == 2
+
+
+def test_it_says_to_which_stage_the_loop_went_back() -> None:
+    (one,) = lineage.trace("ads-2", EVENTS)
+    assert [event["id"] for event in one.returned] == ["r2"]
+    said = "deployment -> model_development (withdrawn): It is slow."
+    assert any(
+        line.strip().startswith("returned") and said in line for line in lineage.sentences(one)
+    )

@@ -23,6 +23,8 @@ TAKEN = 2000
 """Events remembered in the status; LoopEvent objects remember them longer."""
 DECISIONS = 50
 """Decisions shown in the status; Kubernetes Events and logs hold more."""
+RETURNED = 20
+"""Returns of stages shown in the status."""
 ATTEMPTS = 20
 """Tries at a write that does not depend on the generation."""
 
@@ -75,6 +77,9 @@ class KubernetesLedger:
         status = found["status"] | _stands(found, state, entry.event_time) | {"ledger": ledger}
         if entry.reasons:
             status["decisions"] = [*status.get("decisions", []), _decision(entry)][-DECISIONS:]
+        if sent := [content for kind, content in entry.actions if kind == "return"]:
+            told = [*status.get("returned", []), *map(standing.returned, sent)]
+            status["returned"] = told[-RETURNED:]
         self._write(found | {"status": status})
 
     def owed(self, loop: str) -> list[Owed]:
@@ -116,6 +121,10 @@ class KubernetesLedger:
     def decisions(self, loop: str) -> list[dict[str, Any]]:
         """Return the latest recorded decisions that had a reason, in order."""
         return list(self._read()["status"].get("decisions", []))
+
+    def returned(self, loop: str) -> list[dict[str, Any]]:
+        """Return how stages sent the loop back of late, in order."""
+        return list(self._read()["status"].get("returned", []))
 
     def observe(self, now: datetime, others: Sequence[Condition] = ()) -> None:
         """Say in the status that the spec as it is now was seen, and ``others`` that were found.

@@ -12,6 +12,7 @@ from typing import Any
 
 from driftloop.adapters.unavailable import Unavailable
 from driftloop.ledger import Conflict, Entry
+from driftloop.resources import standing
 from driftloop.state import State
 from driftloop_contracts import times
 
@@ -117,6 +118,12 @@ class SqliteLedger:
         """Return every recorded decision that had a reason, in order."""
         query = "SELECT * FROM decisions WHERE loop = ? ORDER BY seq"
         return [_decoded(row, "reasons") for row in self._execute(query, (loop,))]
+
+    def returned(self, loop: str) -> list[dict[str, Any]]:
+        """Return how stages sent the loop back, in order."""
+        query = "SELECT content FROM actions WHERE loop = ? AND kind = 'return' ORDER BY seq"
+        rows = self._execute(query, (loop,))
+        return [standing.returned(json.loads(row["content"])) for row in rows]
 
     def loops(self) -> list[str]:
         """Return the names of the loops in this ledger."""

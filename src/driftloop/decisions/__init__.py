@@ -37,6 +37,7 @@ from driftloop.decisions.event import (
     RetrainingEnded,
     RolloutObserved,
     ShadowJudged,
+    StageReturned,
     Started,
     Ticked,
     WindowJudged,
@@ -58,6 +59,7 @@ __all__ = [
     "RolloutObserved",
     "ShadowJudged",
     "Shift",
+    "StageReturned",
     "Started",
     "Ticked",
     "WindowJudged",
@@ -83,6 +85,8 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
         decision = rollout.looked(state, event, spec, now)
     elif isinstance(event, ShadowJudged):
         decision = rollout.shadowed(state, event, spec)
+    elif isinstance(event, StageReturned):
+        decision = Decision(state, reasons=(event.returned.sentence,))
     else:
         decision = orders.obeyed(state, spec).then(lambda s: evidence.pooled(s, spec, now))
         decision = decision.then(lambda s: cause.aged(s, spec, now))

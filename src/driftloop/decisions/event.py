@@ -11,6 +11,7 @@ from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Cell, Judgement
 from driftloop.rollout.arm import Arm
 from driftloop.rollout.outcomes import Beside
+from driftloop.stages.returned import Returned
 from driftloop_contracts.drift.finding import JOINT_NAME, PREDICTION_NAME
 
 
@@ -53,7 +54,8 @@ class WindowJudged:
 class RetrainingEnded:
     """A pipeline run ended: ``verdict`` promote, hold, reject or failed.
 
-    ``predicted``: the candidate's mean prediction over the champion's (None: not known).
+    ``predicted``: the candidate's mean prediction over the champion's (None: not known);
+    ``reasons``: the gate's; ``returned``: what the pipeline's steps found to send the loop back.
     """
 
     number: int
@@ -61,6 +63,8 @@ class RetrainingEnded:
     version: str = ""
     data_end: datetime | None = None
     predicted: float | None = None
+    reasons: tuple[str, ...] = ()
+    returned: tuple[Returned, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,13 @@ class ShadowJudged:
     needed: int = 0
 
 
+@dataclass(frozen=True)
+class StageReturned:
+    """A stage outside the controller, such as the business review, sends the loop back."""
+
+    returned: Returned
+
+
 Event = (
     Started
     | Ticked
@@ -109,4 +120,5 @@ Event = (
     | RetrainingEnded
     | RolloutObserved
     | ShadowJudged
+    | StageReturned
 )

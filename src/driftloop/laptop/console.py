@@ -73,6 +73,10 @@ def _opened(data: dict[str, Any]) -> str:
     return f"retraining|{data['retraining']} for {causes}"
 
 
+def _returned(data: dict[str, Any]) -> str:
+    return f"returned|{data['from']} -> {data['to']} ({data['rule']})"
+
+
 LINES: dict[str, Line] = {
     types.WINDOW_SCORED: _window,
     types.DRIFT_DETECTED: _drift,
@@ -82,6 +86,7 @@ LINES: dict[str, Line] = {
     types.RETRAINING_DEFERRED: lambda data: f"deferred|{data['cause']['kind']}: {data['reason']}",
     types.ROLLOUT_SHIFTED: lambda data: f"rollout|{data['version']} takes {data['share']:.0%}",
     types.ROLLOUT_WITHDRAWN: lambda data: f"rollback|{data['why']}",
+    types.STAGE_RETURNED: _returned,
     types.ROLLOUT_PROMOTED: lambda data: f"promotion|{data['version']} takes all traffic",
 }
 

@@ -33,13 +33,13 @@ class PipelineProcess:
     def train(self, order: Order, store: ObjectStore) -> Outcome:
         """Return how the pipeline ended for ``order``; a verdict left earlier is taken as it is."""
         key = outcome.key(order.loop, order.name)
-        try:
-            return outcome.read(store.get(key))
-        except KeyError:
-            pass
+        if left := _left(store, key):
+            return left
         log = self.folder / f"{order.name}.log"
         if self._run(order, store.uri, log) != 0:
-            return Outcome("failed", "", None, (_sentence(log),))
+            left = _left(store, key)
+            stopped = left is not None and left.verdict == "failed"
+            return left if left and stopped else Outcome("failed", "", None, (_sentence(log),))
         return outcome.read(store.get(key))
 
     def _run(self, order: Order, store: str, log: Path) -> int:
@@ -60,6 +60,13 @@ class PipelineProcess:
                 return process.wait()
             finally:
                 _end(process)
+
+
+def _left(store: ObjectStore, key: str) -> Outcome | None:
+    try:
+        return outcome.read(store.get(key))
+    except KeyError:
+        return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ Events = list[dict[str, Any]]
 
 
 def counts(events: Events) -> dict[str, Any]:
-    """Return how many windows, drift events and faults there were, and the promotions."""
+    """Return how many windows, drift events and faults there were, promotions and returns."""
     drift = [e for e in events if e["type"] == types.DRIFT_DETECTED]
     promoted = [e for e in events if e["type"] == types.ROLLOUT_PROMOTED]
     return {
@@ -28,6 +28,11 @@ def counts(events: Events) -> dict[str, Any]:
         "fault_events": sum(bool(e["data"]["faults"]) for e in drift),
         "promotions": [{**e["data"], "event_time": e["time"]} for e in promoted],
         "rollbacks": sum(e["type"] == types.ROLLOUT_WITHDRAWN for e in events),
+        "returned": [
+            {"event_time": e["time"], **e["data"]}
+            for e in events
+            if e["type"] == types.STAGE_RETURNED
+        ],
     }
 
 

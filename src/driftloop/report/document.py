@@ -21,7 +21,8 @@ def whole(title: str, body: str) -> str:
     )
 
 
-def section(title: str, content: str, name: str = "") -> str:
-    """Return a section; ``content``: HTML, ``name``: its class."""
+def section(title: str, content: str, name: str = "", anchor: str = "") -> str:
+    """Return a section; ``content``: HTML, ``name``: its class, ``anchor``: what links lead to."""
     attribute = f' class="{name}"' if name else ""
+    attribute += f' id="{anchor}"' if anchor else ""
     return f"<section{attribute}><h2>{escape(title)}</h2>{content}</section>"

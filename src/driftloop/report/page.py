@@ -12,6 +12,7 @@ from driftloop.report import (
     kpi_plot,
     record,
     sections,
+    stages,
     svg,
     version_plot,
     wording,
@@ -35,15 +36,16 @@ def render(summary: Summary, events: Events) -> str:
         _header(summary),
         document.section("The figures that matter", _five(summary, run)),
         document.section(f"{kpi[:1].upper()}{kpi[1:]} over time", _kpi(summary, run, kpi)),
-        document.section("Drift per feature", _drift(run)),
-        document.section("Model versions", _versions(run)),
-        document.section("Retrainings", sections.retrainings(run)),
+        document.section("The six stages", stages.section(summary, run)),
+        document.section("Drift per feature", _drift(run), anchor="drift"),
+        document.section("Model versions", _versions(run), anchor="versions"),
+        document.section("Retrainings", sections.retrainings(run), anchor="retrainings"),
         document.section("Against other retraining policies", sections.comparison(summary)),
         document.section("Scheduled changes", sections.changes(summary)),
         document.section(
-            f"{kpi[:1].upper()}{kpi[1:]} by period", sections.periods(summary), "periods"
+            f"{kpi[:1].upper()}{kpi[1:]} by period", sections.periods(summary), "periods", "periods"
         ),
-        document.section("Notes on the data", sections.notes(summary)),
+        document.section("Notes on the data", sections.notes(summary), anchor="notes"),
         document.section("Decisions", sections.decisions(summary)),
     ]
     return document.whole(f"{summary.get('loop', 'run')}: {summary.get('data', '')}", "".join(body))

@@ -95,6 +95,18 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Return:
+    """``source`` sent the loop back to ``target``; ``retraining``: '' where it is about none."""
+
+    time: datetime
+    source: str
+    target: str
+    rule: str
+    reason: str
+    retraining: str
+
+
+@dataclass(frozen=True)
 class Change:
     """What a simulator scheduled."""
 
@@ -105,7 +117,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run on its time axis [first, last]."""
+    """A whole run on its time axis [first, last]; ``reviews``: of the business."""
 
     first: datetime
     last: datetime
@@ -115,6 +127,8 @@ class Run:
     versions: tuple[Version, ...]
     faults: tuple[Fault, ...]
     changes: tuple[Change, ...]
+    returned: tuple[Return, ...] = ()
+    reviews: int = 0
 
 
 def read(summary: Summary, events: Events) -> Run:
@@ -132,6 +146,8 @@ def read(summary: Summary, events: Events) -> Run:
         versions=tuple(_versions(summary, attempts, last)),
         faults=tuple(_fault(event) for event in _of(events, types.DATA_FAULT)),
         changes=tuple(_change(change) for change in summary.get("changes") or ()),
+        returned=tuple(_return(event) for event in _of(events, types.STAGE_RETURNED)),
+        reviews=sum(1 for _ in _of(events, types.REVIEWED)),
     )
 
 
@@ -206,6 +222,12 @@ def _fault(event: dict[str, Any]) -> Fault:
     data = event["data"]
     features = tuple(str(name) for name in data.get("features") or ())
     return Fault(times.from_text(event["time"]), features, str(data.get("text") or ""))
+
+
+def _return(event: dict[str, Any]) -> Return:
+    names = ("from", "to", "rule", "reason", "retraining")
+    told = (str(event["data"].get(name) or "") for name in names)
+    return Return(times.from_text(event["time"]), *told)
 
 
 def _change(row: dict[str, Any]) -> Change:

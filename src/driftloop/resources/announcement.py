@@ -20,6 +20,7 @@ REASONS = {
     event_types.ROLLOUT_SHIFTED: "RolloutShifted",
     event_types.ROLLOUT_WITHDRAWN: "RolledBack",
     event_types.ROLLOUT_PROMOTED: "Promoted",
+    event_types.STAGE_RETURNED: "StageReturned",
 }
 """The types that are announced; the others are recorded, not shown."""
 
@@ -64,7 +65,11 @@ def _message(data: dict[str, Any]) -> str:
     'ads-ctr-2 for drift: x'
     >>> _message({"retraining": "ads-ctr-2", "verdict": "hold", "reasons": ["Too few rows."]})
     'ads-ctr-2: hold. Too few rows.'
+    >>> _message({"from": "deployment", "to": "scoping", "rule": "no_better", "reason": "Worse."})
+    'deployment -> scoping (no_better): Worse.'
     """
+    if "rule" in data:
+        return f"{data['from']} -> {data['to']} ({data['rule']}): {data['reason']}"
     name = str(data.get("retraining", ""))
     if "causes" in data:
         kinds = ", ".join(cause["kind"] for cause in data["causes"])

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from driftloop.loop import NAME
 from driftloop.spec.base import Spec
+from driftloop.stages.stage import Stage
 from driftloop.state import Kind
 
 
@@ -53,13 +54,33 @@ class RetrainingSpec(Spec):
     quarantine: tuple[Quarantine, ...] = Field(default=(), max_length=200)
 
 
+class Found(Spec):
+    """What sends a loop back from a stage to an earlier one: by which rule, and why."""
+
+    source: Stage = Field(alias="from")
+    to: Stage
+    rule: str = Field(max_length=64)
+    reason: str = Field(max_length=1000)
+
+
+class StageReturn(Found):
+    """A stage sent the loop back; ``retraining``: the one that it is about, if any."""
+
+    time: datetime
+    retraining: str = Field(default="", max_length=64)
+
+
 class RetrainingStatus(Spec):
-    """How far it is; ``verdict``: promote, hold, reject or failed, with its ``reasons``."""
+    """How far it is; ``verdict``: promote, hold, reject or failed, with its ``reasons``.
+
+    ``returned``: what its steps found that sends the loop back.
+    """
 
     phase: Literal["Pending", "Starting", "Running", "Ended"] = "Pending"
     verdict: str = ""
     version: str = ""
     reasons: tuple[str, ...] = ()
+    returned: tuple[Found, ...] = Field(default=(), max_length=20)
     run_id: str = ""
     run_url: str = ""
     data_end: datetime | None = None
@@ -115,5 +136,6 @@ class LoopStatus(Spec):
     last_retraining: datetime | None = None
     kpi: str = ""
     decisions: tuple[Decision, ...] = Field(default=(), max_length=50)
+    returned: tuple[StageReturn, ...] = Field(default=(), max_length=20)
     conditions: tuple[Condition, ...] = Field(default=(), max_length=16)
     ledger: LoopLedger = Field(default_factory=LoopLedger)

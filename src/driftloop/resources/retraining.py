@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from driftloop.resources import conditions
+from driftloop.resources import conditions, standing
 from driftloop.resources.conditions import Condition
 from driftloop.resources.pod import LOOP, Manifest
+from driftloop.training import carried
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
 from driftloop_contracts import times
@@ -73,6 +74,8 @@ def ended(outcome: Outcome, retraining: Manifest, now: datetime) -> Manifest:
         "reasons": list(outcome.reasons),
         "conditions": conditions.merged(known, [complete], now, generation),
     }
+    if outcome.returned:
+        found["returned"] = [standing.shortened(one.to_data()) for one in outcome.returned]
     return found | ({"dataEnd": times.to_text(outcome.data_end)} if outcome.data_end else {})
 
 
@@ -83,4 +86,5 @@ def outcome(status: Manifest) -> Outcome | None:
     end = status.get("dataEnd")
     data_end = times.from_text(end) if end else None
     reasons = tuple(status.get("reasons", ()))
-    return Outcome(status["verdict"], status.get("version", ""), data_end, reasons)
+    told = status["verdict"], status.get("version", ""), data_end, reasons
+    return Outcome(*told, returned=carried.of(status))

@@ -10,6 +10,9 @@ from driftloop.resources.conditions import Condition
 from driftloop.state import State
 from driftloop_contracts import times
 
+LONGEST = 1000
+"""Longest reason that a status repeats, in characters."""
+
 
 def of(state: State, known: dict[str, Any], now: datetime, generation: int) -> dict[str, Any]:
     """Return the part of the status that follows from ``state``; ``known`` is the status so far.
@@ -29,6 +32,23 @@ def of(state: State, known: dict[str, Any], now: datetime, generation: int) -> d
     if state.started:
         standing["lastRetraining"] = times.to_text(state.started[-1])
     return standing
+
+
+def returned(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage's return as a status shows it; ``content``: of the action that tells it.
+
+    >>> data = {"from": "monitoring", "to": "scoping", "rule": "x", "reason": "y", "retraining": ""}
+    >>> returned({"data": data, "decided": "2026-01-01T00:00:00Z"})["to"]
+    'scoping'
+    """
+    data = content["data"]
+    about = {"retraining": str(data["retraining"])} if data.get("retraining") else {}
+    return {"time": content["decided"]} | shortened(data) | about
+
+
+def shortened(data: dict[str, Any]) -> dict[str, str]:
+    """Return a stage's return with a reason that an object's status has room for."""
+    return {name: str(data[name])[:LONGEST] for name in ("from", "to", "rule", "reason")}
 
 
 def _candidate(state: State) -> str:

@@ -26,6 +26,17 @@ class Returned:
             allowed = f"a stage before {self.source.value}"
             raise InvalidInput("to", WHERE, allowed, self.target.value)
 
+    @property
+    def sentence(self) -> str:
+        """Return it as people read it.
+
+        >>> told = Returned(Stage.MONITORING, Stage.DATA_ENGINEERING, "data_fault", "x is broken.")
+        >>> told.sentence
+        'Monitoring sends the loop back to data engineering (data_fault): x is broken.'
+        """
+        target = self.target.title.lower()
+        return f"{self.source.title} sends the loop back to {target} ({self.rule}): {self.reason}"
+
     def to_data(self) -> dict[str, str]:
         """Return the data of an ``io.driftloop.stage.returned.v1`` event."""
         return {

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from driftloop.stages.returned import Returned
+from driftloop.training import carried
 from driftloop_contracts import times
 from driftloop_contracts.errors import InvalidInput
 
@@ -15,7 +17,8 @@ from driftloop_contracts.errors import InvalidInput
 class Outcome:
     """The verdict (promote, hold, reject, failed), on which version, and why.
 
-    ``predicted``: its mean prediction over the champion's, on the same rows (None: not known).
+    ``predicted``: its mean prediction over the champion's, on the same rows (None: not known);
+    ``returned``: what the steps found that sends the loop back to an earlier stage.
     """
 
     verdict: str
@@ -23,6 +26,7 @@ class Outcome:
     data_end: datetime | None
     reasons: tuple[str, ...]
     predicted: float | None = None
+    returned: tuple[Returned, ...] = ()
 
 
 def key(loop_name: str, retraining: str) -> str:
@@ -35,13 +39,18 @@ def key(loop_name: str, retraining: str) -> str:
 
 
 def read(content: bytes) -> Outcome:
-    """Return the outcome that the gate wrote; raise InvalidInput for anything else."""
+    """Return the outcome that the gate wrote; raise InvalidInput for anything else.
+
+    A step that stops the run may write one as well: ``failed``, of no version and no data.
+    """
     try:
         record: dict[str, Any] = json.loads(content)
-        data_end = times.from_text(record["data_end"])
+        ends = record["data_end"]
+        data_end = None if ends is None else times.from_text(ends)
         told = record.get("predicted")
         predicted = None if told is None else float(told)
         reasons = tuple(record["reasons"])
-        return Outcome(record["verdict"], record["version"], data_end, reasons, predicted)
+        told = record["verdict"], record["version"], data_end, reasons, predicted
+        return Outcome(*told, carried.of(record))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInput("verdict.json", "the object store", "a verdict", str(error)) from error

@@ -19,7 +19,7 @@ import pandas as pd
 from driftloop import clock, parquet, provenance, usecase
 from driftloop.archive import Archive
 from driftloop.inference_log import InferenceLog
-from driftloop.training import declared, outcome
+from driftloop.training import carried, declared, outcome
 from driftloop.training import order as orders
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
@@ -178,7 +178,7 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         signing_key=os.environ.get(signature.SIGNING_KEY, ""),
     )
     taken = cost.measure(case, release, frame, sum(map(len, files.values())))
-    return {
+    packed = {
         "version": manifest.version,
         "data_end": manifest.data_end,
         "cost": taken.to_data(),
@@ -186,6 +186,7 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         "warnings": facts.get("warnings", []),
         "returned": facts.get("returned", []),
     }
+    return carried.onward(packed, facts)
 
 
 def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:

@@ -174,6 +174,7 @@ def test_every_kill_point_of_a_rollout_leads_to_the_same_end(
     assert whole.started == ["ads-ctr-1", "ads-ctr-2"]
     kinds = list(whole.events.values())
     assert (event_types.ROLLOUT_WITHDRAWN in kinds) == bad
+    assert kinds.count(event_types.STAGE_RETURNED) == bad
     assert kinds.count(event_types.ROLLOUT_SHIFTED) == (1 if bad else 2)
     assert whole.points > 40
     for point in range(whole.points):

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from driftloop import decisions
-from driftloop.decisions import OpenRetraining, RetrainingEnded
+from driftloop.decisions import RetrainingEnded, StageReturned, returns
+from driftloop.decisions.returns import Sent
 from driftloop.ledger import Conflict, Entry, Ledger
 from driftloop.loop import LearningLoop
 from driftloop.rollout.arm import Arm
@@ -63,6 +64,8 @@ class Controller:
             self.decide(translation.scored(event, now), now, taken=event)
         elif event.type == event_types.COHORT_SCORED and (told := translation.cohort(event)):
             self.decide(told, now, taken=event)
+        elif event.type == event_types.STAGE_RETURNED:
+            self.decide(translation.stage_returned(event), now, taken=event)
         elif self.ledger.take(event.source, event.id):
             self.emit(event)
 
@@ -82,11 +85,14 @@ class Controller:
             if decision.state == state and not decision.reasons and delivery is None:
                 return
             try:
-                entry = _entry(event, decision, now, delivery)
+                found = returns.of(state, event, decision)
+                sent = [self._sent(one, event, now, taken) for one in found]
+                entry = _entry(event, decision, now, delivery, sent)
                 self.ledger.record(self.loop.name, generation, decision.state, entry)
             except Conflict:
                 continue
-            if taken:
+            # A stage's return is owed, so it is told even if this is killed here.
+            if taken and not isinstance(event, StageReturned):
                 self.emit(taken)
             self.settle(now)
             return
@@ -139,7 +145,7 @@ class Controller:
         }
         self._tell(event_types.RETRAINING_ENDED, name, ended, now)
         told = outcome.verdict, outcome.version, outcome.data_end, outcome.predicted
-        self.decide(RetrainingEnded(number, *told), now)
+        self.decide(RetrainingEnded(number, *told, outcome.reasons, outcome.returned), now)
 
     def _promote(self, content: dict[str, Any], decided: datetime, now: datetime) -> None:
         self.actuators.promote(content["version"])
@@ -169,6 +175,17 @@ class Controller:
         key = f"{times.to_text(decided)}/{content['cause']['kind']}"
         self._tell(event_types.RETRAINING_DEFERRED, key, content, decided)
 
+    def _sent(
+        self, one: Sent, event: decisions.Event, now: datetime, taken: CloudEvent | None
+    ) -> dict[str, Any]:
+        brought = isinstance(event, StageReturned) and one.returned == event.returned
+        return translation.sent(one, self.loop.name, now, taken if brought else None)
+
+    def _return(self, content: dict[str, Any], decided: datetime, _: datetime) -> None:
+        kind, source = event_types.STAGE_RETURNED, content.get("source", self.source)
+        time = times.from_text(content["time"]) if "time" in content else decided
+        self.emit(CloudEvent(content["id"], source, kind, time, content["data"], self.loop.name))
+
     def _tell(self, kind: str, key: str, data: dict[str, Any], now: datetime) -> None:
         # The id names the effect, so the same effect told twice after a kill is one event.
         self.emit(CloudEvent(f"{kind}/{key}", self.source, kind, now, data, self.loop.name))
@@ -179,12 +196,17 @@ def _entry(
     decision: decisions.Decision,
     now: datetime,
     delivery: tuple[str, str] | None,
+    sent: Sequence[dict[str, Any]],
 ) -> Entry:
     # An action that is done late, after a kill, still belongs to the instant of its decision.
     stamp = {"decided": times.to_text(now)}
     contents = [translation.content(action) for action in decision.actions]
+    opened = [content for kind, content in contents if kind == "open"]
+    # What moves traffic is not kept waiting; a training may take hours, so it is told of before.
+    contents.sort(key=lambda one: one[0] == "open")
+    first = len(contents) - len(opened)
+    contents[first:first] = [("return", content) for content in sent]
     actions = tuple((kind, content | stamp) for kind, content in contents)
-    opened = [c for a, (_, c) in zip(decision.actions, contents, strict=True) if _opens(a)]
     return Entry(
         trigger=type(event).__name__,
         event_time=now,
@@ -193,10 +215,6 @@ def _entry(
         retraining=opened[0] if opened else None,
         delivery=delivery,
     )
-
-
-def _opens(action: decisions.Action) -> bool:
-    return isinstance(action, OpenRetraining)
 
 
 def _order(loop_name: str, content: dict[str, Any], cutoff: datetime) -> Order:

@@ -92,14 +92,21 @@ class PipelineRun:
         return self._cluster.runs.create(*_named(self._retraining), image, parameters)
 
     def _outcome(self, run: Any) -> Outcome:
-        if run.state != "succeeded":
-            return _failed(f"Its pipeline run {run.state}: {run.message or 'no reason given'}.")
+        if run.state == "succeeded":
+            return self._verdict() or _failed("Its pipeline run left no verdict.")
+        # A step that stops the run may have said why, and to which stage the loop goes back.
+        stopped = self._verdict() if run.state == "failed" else None
+        if stopped and stopped.verdict == "failed":
+            return stopped
+        return _failed(f"Its pipeline run {run.state}: {run.message or 'no reason given'}.")
+
+    def _verdict(self) -> Outcome | None:
+        metadata = self._retraining["metadata"]
+        key = outcome.key(self._loop.name, metadata["name"])
         try:
-            metadata = self._retraining["metadata"]
-            key = outcome.key(self._loop.name, metadata["name"])
             return outcome.read(self._cluster.store.get(f"{metadata['namespace']}/{key}"))
         except KeyError:
-            return _failed("Its pipeline run left no verdict.")
+            return None
 
     def _end(self, found: Outcome, now: datetime) -> None:
         self._note(retrainings.ended(found, self._retraining, now))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from driftloop import decisions
 from driftloop.decisions import Action, Alert, OpenRetraining, Promote, Shift, Withdraw
+from driftloop.decisions.returns import Sent
 from driftloop.drift import matured, wording
 from driftloop.drift.pool import Cell, Joint
 from driftloop.rollout import outcomes
+from driftloop.stages import returned
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.drift import observed, served
@@ -64,6 +67,11 @@ def cohort(event: CloudEvent) -> decisions.CohortMatured | None:
     )
 
 
+def stage_returned(event: CloudEvent) -> decisions.StageReturned:
+    """Return what a stage outside the controller says; raise InvalidInput for no return."""
+    return decisions.StageReturned(returned.from_data(event.data))
+
+
 def judged(event: CloudEvent) -> decisions.WindowJudged:
     """Return the judgement in a window.scored event; raise InvalidInput when it has none."""
     data = event.data
@@ -100,6 +108,23 @@ def content(action: Action) -> tuple[str, Content]:
         features = list(action.features)
         return "alert", {"kind": action.kind, "text": action.text, "features": features}
     return "defer", {"cause": _causes((action.cause,))[0], "reason": action.reason}
+
+
+def sent(one: Sent, loop_name: str, now: datetime, taken: CloudEvent | None) -> Content:
+    """Return a stage's return as the ledger stores it, with what its event is called.
+
+    ``taken``: the event that brought it, which is passed on as it is. Otherwise the id names the
+    instant, the rule and the reason: the same return told twice is one event.
+    """
+    data: Content = dict(one.returned.to_data())
+    if one.number:
+        data["retraining"] = f"{loop_name}-{one.number}"
+    if taken:
+        origin = {"source": taken.source, "id": taken.id, "time": times.to_text(taken.time)}
+        return {"data": dict(taken.data), **origin}
+    digest = hashlib.blake2b(one.returned.reason.encode(), digest_size=4).hexdigest()
+    key = f"{times.to_text(now)}/{one.returned.rule}/{digest}"
+    return {"data": data, "id": f"{event_types.STAGE_RETURNED}/{key}"}
 
 
 def _opened(action: OpenRetraining) -> Content:
