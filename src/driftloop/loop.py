@@ -32,33 +32,6 @@ API_VERSION = "driftloop.io/v1alpha1"
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 
 
-class Charter(Spec):
-    """Why the system exists, whose it is, and when it should end."""
-
-    summary: str
-    owner: str
-    stakeholders: tuple[str, ...] = ()
-    training_budget: PerTime | None = None
-    stop_when: str = ""
-class Kpi(Spec):
-    """The number the business reads; ``formula`` names the columns of a scored cohort."""
-
-    name: str
-    formula: str
-    unit: str
-    direction: Literal["maximize", "minimize"] = "maximize"
-
-
-class Objective(Spec):
-    """What the model learns and how it is judged."""
-
-    name: str
-    label: str
-    metric: Literal["log_loss"]
-    direction: Literal["minimize", "maximize"]
-    kpi: Kpi
-
-
 class Training(Spec):
     """The data window, the recency half-life of sample weights, and who competes.
 

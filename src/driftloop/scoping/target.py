@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from driftloop.evaluation import difference, kpi, numbers
 from driftloop.evaluation.numbers import Numbers
-from driftloop.loop import Kpi
 from driftloop.spec.charter import Target
+from driftloop.spec.objective import Kpi
 from driftloop_contracts.errors import InvalidInput
 
 HALVINGS = 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from driftloop.story.chapter import Chapter
 from driftloop_contracts import event_types
@@ -21,7 +21,7 @@ def of(loop: str, chapters: Sequence[Chapter]) -> Iterator[CloudEvent]:
 
 
 def _event(
-    loop: str, number: int, chapter: Chapter, kind: str, data: dict[str, object]
+    loop: str, number: int, chapter: Chapter, kind: str, data: Mapping[str, object]
 ) -> CloudEvent:
     identity = f"{loop}/story/{number}/{kind}"
     return CloudEvent(identity, f"/driftloop/{loop}/story", kind, chapter.time, data)
