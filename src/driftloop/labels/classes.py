@@ -67,7 +67,7 @@ def probabilities(values: Any, rows: int, classes: Sequence[str], where: str) ->
         found = np.asarray(values, "float64")
     except (TypeError, ValueError):
         raise InvalidInput("the probabilities", where, "numbers", type(values).__name__) from None
-    if len(classes) == 2 and found.size == rows and found.ndim in (1, 2):
+    if len(classes) == 2 and found.shape in ((rows,), (rows, 1)):
         second = found.reshape(-1)
         found = np.stack([1 - second, second], axis=1)
     if found.shape != (rows, len(classes)):
