@@ -4,11 +4,16 @@ from pathlib import Path
 
 from kfp import compiler
 
+from pipelines.business_review import business_review
 from pipelines.materialize import materialize
 from pipelines.training import training
 
 COMPILED = Path(__file__).parent / "compiled"
-PIPELINES = {"training": training, "materialize": materialize}
+PIPELINES = {
+    "training": training,
+    "materialize": materialize,
+    "business_review": business_review,
+}
 
 if __name__ == "__main__":
     for name, pipeline in PIPELINES.items():

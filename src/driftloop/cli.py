@@ -25,6 +25,7 @@ from driftloop import (
     parity_command,
     retain_command,
     scope_command,
+    review_command,
     usecase,
 )
 from driftloop.usecase import Span
@@ -113,6 +114,7 @@ app.command()(card_command.card)
 app.command()(lineage_command.lineage)
 app.command()(retain_command.retain)
 app.command()(scope_command.scope)
+app.command()(review_command.review)
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

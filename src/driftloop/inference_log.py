@@ -9,7 +9,7 @@ began in that hour. A record has its ``prediction_id``, ``event_time``, ``bundle
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
@@ -60,6 +60,11 @@ class InferenceLog:
     def count(self) -> int:
         """Return how many records the log holds."""
         return sum(parquet.rows(self.store.get(key)) for key in self.store.list(self.prefix))
+
+    def oldest_day(self) -> datetime | None:
+        """Return the midnight that begins the oldest day in the log, None where it is empty."""
+        days = [day for key in self.store.list(self.prefix) if (day := _day(key))]
+        return datetime.fromisoformat(min(days)).replace(tzinfo=UTC) if days else None
 
     def newest(self, before: datetime | None = None) -> datetime | None:
         """Return the newest event time in the log, of those before a time if one is given."""

@@ -128,6 +128,14 @@ def periods(
     return found
 
 
+def revenue(rows: pd.DataFrame, business: Business) -> pd.Series[float]:
+    """Return what each row brings: ``business.prices`` times its columns."""
+    found = pd.Series(0.0, rows.index)
+    for name, price in business.prices.items():
+        found += price.value * rows["weight" if name == IMPRESSION else name]
+    return found
+
+
 def _checked(
     rows: pd.DataFrame, objective: Objective, business: Business, entity: str
 ) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 A round's expected rewards come from a model that was fitted on other rounds, of other groups, so
 that its own luck is not in them (Chernozhukov et al., 2018). The stock model is a ridge regression
-on the context, the action, and the context within the action; any regressor may take its place.
+on the context, the action, and the context within the action, as stiff as the rounds it is fitted
+on ask for: where rewards are rare, all actions are expected to bring about the same. Any regressor
+may take its place.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ from driftloop.business.weights import Floats
 from driftloop_contracts.errors import InvalidInput
 
 FOLDS = 5
+STIFFNESS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
+"""Penalties of which leave-one-out chooses one, within the rounds that the model is fitted on."""
 
 
 def ridge() -> Any:
     """Return the stock model."""
-    from sklearn.linear_model import Ridge
+    from sklearn.linear_model import RidgeCV
 
-    return Ridge(alpha=10.0)
+    return RidgeCV(alphas=STIFFNESS)
 
 
 def cross_fitted(

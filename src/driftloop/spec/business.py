@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,6 +11,8 @@ from driftloop.money import Amount, Money
 from driftloop.quantities import Duration, Share
 from driftloop.spec.base import Spec
 from driftloop.spec.objective import Objective
+
+LONGEST = timedelta(days=3650)
 
 
 class Costs(Spec):
@@ -67,8 +70,8 @@ class Business(Spec):
     def _makes_sense(self) -> Business:
         if len({amount.currency for amount in self._amounts()}) > 1:
             raise ValueError("amounts of one currency")
-        if not self.period:
-            raise ValueError("a period above 0s")
+        if not self.period or self.period > LONGEST:
+            raise ValueError("a period above 0s and at most 3650d")
         if not 0 < self.alpha < 0.5 or not 0.5 <= self.confidence < 1:
             raise ValueError("an alpha above 0% and below 50%, a confidence from 50% to below 100%")
         if not self.block or (self.resample == "days" and self.block > self.period):

@@ -11,7 +11,7 @@ from scipy import stats
 from driftloop.business import off_policy, policy, reward_model, weights
 from driftloop_contracts.errors import InvalidInput
 
-SEEDS, ROUNDS = 200, 600
+SEEDS, ROUNDS = 150, 600
 
 
 class Bandit:
@@ -121,7 +121,8 @@ def test_clipping_tells_its_bias() -> None:
     biases, errors = [], []
     for seed in range(100):
         bandit = Bandit(seed, skew=0.7)
-        log = bandit.rounds()
+        chosen = [policy.of_chosen(p, bandit.action) for p in (bandit.judged, bandit.logging)]
+        log = off_policy.rounds(bandit.reward, *chosen)
         clipped = off_policy.estimate(log, "ips", bandit.rng, clip=2.0, resamples=2)
         whole = off_policy.estimate(log, "ips", bandit.rng, resamples=2)
         assert clipped.bias == pytest.approx(clipped.value - whole.value)

@@ -1,0 +1,134 @@
+"""Gathered: what one period's review needs, from the store: served rows, outcomes, spending.
+
+Rows served by a bundle of another objective are left out, so that a pivot is not judged by what
+came before it. A label other than the objective's counts 0 where none was reported: what was not
+reported has not been paid. Outcomes are taken until one period after they are mature; so the
+accounts of an old period stand still.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from driftloop.archive import Archive
+from driftloop.business import accounts
+from driftloop.evaluation import kpi
+from driftloop.inference_log import InferenceLog
+from driftloop.labels import join as labels
+from driftloop.labels import outcomes
+from driftloop.loop import LearningLoop
+from driftloop.training import outcome
+from driftloop_contracts import bundle
+from driftloop_contracts.inference import STANDS_FOR
+from driftloop_contracts.object_store import ObjectStore
+
+PROPENSITY = "propensity"
+"""The log's column of the probability with which the present policy chose what it chose; the same
+with ``_<alternative>`` after it is that of an alternative's policy for the same choice."""
+RECORD = ("prediction_id", "event_time", "weight", "prediction", "bundle_version", STANDS_FOR)
+
+
+class Gathering:
+    """One loop's store, read a period at a time; nothing known after ``until`` is used."""
+
+    def __init__(self, store: ObjectStore, loop: LearningLoop, until: datetime) -> None:
+        self.store, self.loop, self.until = store, loop, until
+        self.log, self.archive = InferenceLog.of(store, loop), Archive(store, loop.name)
+        self._objectives: dict[str, str] = {}
+
+    def records(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return what was served in [start, end) for the present objective."""
+        found = self.log.read(start, min(end, self.until), self._columns())
+        if "bundle_version" not in found:
+            return found
+        mine = self.loop.spec.objective.name
+        kept = [self._objective(str(version)) in ("", mine) for version in found["bundle_version"]]
+        return found[np.array(kept, bool)].reset_index(drop=True)
+
+    def labelled(self, records: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return the records of [start, end) whose outcome is mature, a column for each label."""
+        spec = self.loop.spec
+        wait = spec.label_source.maturity + spec.business.period
+        now = self.until if self.until - end < wait else end + wait
+        reports = self.archive.outcomes(start, now, self._label)[[*outcomes.COLUMNS]]
+        rows = self._joined(records, spec.objective.label, reports, now)
+        rows = rows.assign(**{spec.objective.label: rows["positives"]})
+        for name in self._labels(rows.columns):
+            found = self._joined(rows, name, reports, now).set_index("prediction_id")["positives"]
+            rows[name] = rows["prediction_id"].map(found).fillna(0.0).clip(upper=rows["weight"])
+        return rows
+
+    def spent(self, records: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+        """Return what was spent on in [start, end), as ``accounts.periods`` takes it."""
+        stands_for = records[STANDS_FOR].fillna(1.0) if STANDS_FOR in records else 1.0
+        served = records[["event_time"]].assign(predictions=stands_for)
+        trained = pd.DataFrame({"event_time": self._trainings(), "trainings": 1.0})
+        parts = [served, trained.astype({"event_time": "datetime64[us, UTC]"})]
+        if self.loop.spec.business.costs.label:
+            reports = self.archive.outcomes(start, min(end, self.until), self._label)
+            first = reports[(reports["label"] == self._label) & (reports["revision"] == 0)]
+            known = first["known_time"]
+            parts.append(pd.DataFrame({"event_time": known, "labels": 1.0})[known.notna()])
+        spent = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        spent = spent[(spent["event_time"] >= start) & (spent["event_time"] < end)]
+        return spent.fillna({name: 0.0 for name in accounts.SPENT if name in spent})
+
+    @property
+    def _label(self) -> str:
+        return self.loop.spec.objective.label
+
+    def _columns(self) -> list[str]:
+        spec = self.loop.spec
+        propensities = (
+            f"{PROPENSITY}_{column_name(one.name)}" for one in spec.business.alternatives
+        )
+        names = (*RECORD, spec.gate.entity, PROPENSITY, *propensities, *self._named())
+        return list(dict.fromkeys(names))
+
+    def _named(self) -> list[str]:
+        """Return the names that prices and formulas use beside those that every period has."""
+        spec = self.loop.spec
+        used = kpi.names(spec.objective.kpi.formula) | kpi.names(spec.business.satisfaction)
+        given = accounts.GIVEN | accounts.PREDICTED
+        return sorted((used | spec.business.prices.keys()) - given)
+
+    def _labels(self, columns: Iterable[str]) -> list[str]:
+        return [name for name in self._named() if name not in set(columns)]
+
+    def _joined(
+        self, records: pd.DataFrame, label: str, reports: pd.DataFrame, now: datetime
+    ) -> pd.DataFrame:
+        source = self.loop.spec.data.label(label).model_copy(update={"completeness": None})
+        return labels.join(records, reports, source, now).rows
+
+    def _objective(self, version: str) -> str:
+        """Return the objective that a bundle was made for, '' where it is not known."""
+        if version not in self._objectives:
+            try:
+                content = self.store.get(bundle.key(self.loop.name, version, bundle.MANIFEST))
+                facts = json.loads(content).get("facts") or {}
+                self._objectives[version] = str(facts.get("objective") or "")
+            except (KeyError, ValueError, AttributeError):
+                self._objectives[version] = ""
+        return self._objectives[version]
+
+    def _trainings(self) -> list[datetime]:
+        """Return when each run of the training pipeline had its newest data: about when it ran."""
+        prefix = f"retrainings/{self.loop.name}/"
+        keys = [key for key in self.store.list(prefix) if key.endswith("/verdict.json")]
+        ends = [outcome.read(self.store.get(key)).data_end for key in keys]
+        return [end for end in ends if end is not None]
+
+
+def column_name(alternative: str) -> str:
+    """Return an alternative's name as a column has it.
+
+    >>> column_name("impressions-first")
+    'impressions_first'
+    """
+    return alternative.replace("-", "_")
