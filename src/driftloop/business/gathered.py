@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.archive import Archive
-from driftloop.business import accounts
+from driftloop.business import accounts, promise
 from driftloop.evaluation import kpi
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
@@ -27,9 +27,6 @@ from driftloop_contracts import bundle
 from driftloop_contracts.inference import STANDS_FOR
 from driftloop_contracts.object_store import ObjectStore
 
-PROPENSITY = "propensity"
-"""The log's column of the probability with which the present policy chose what it chose; the same
-with ``_<alternative>`` after it is that of an alternative's policy for the same choice."""
 RECORD = ("prediction_id", "event_time", "weight", "prediction", "bundle_version", STANDS_FOR)
 
 
@@ -84,10 +81,8 @@ class Gathering:
 
     def _columns(self) -> list[str]:
         spec = self.loop.spec
-        propensities = (
-            f"{PROPENSITY}_{column_name(one.name)}" for one in spec.business.alternatives
-        )
-        names = (*RECORD, spec.gate.entity, PROPENSITY, *propensities, *self._named())
+        propensities = (promise.judged_column(one.name) for one in spec.business.alternatives)
+        names = (*RECORD, spec.gate.entity, promise.PROPENSITY, *propensities, *self._named())
         return list(dict.fromkeys(names))
 
     def _named(self) -> list[str]:
@@ -123,12 +118,3 @@ class Gathering:
         keys = [key for key in self.store.list(prefix) if key.endswith("/verdict.json")]
         ends = [outcome.read(self.store.get(key)).data_end for key in keys]
         return [end for end in ends if end is not None]
-
-
-def column_name(alternative: str) -> str:
-    """Return an alternative's name as a column has it.
-
-    >>> column_name("impressions-first")
-    'impressions_first'
-    """
-    return alternative.replace("-", "_")

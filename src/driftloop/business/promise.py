@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from driftloop.business import measured, off_policy
+from driftloop.business import accounts, measured, off_policy
 from driftloop.business.measured import Measured
 from driftloop.business.off_policy import Rounds, Value
 from driftloop.business.weights import Diagnostics
+from driftloop.spec.business import Business
+
+PROPENSITY = "propensity"
+"""The column of the probability with which the present policy chose what it chose; with
+``_<alternative>`` after it that of an alternative's policy for the same choice."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +88,40 @@ def judge(
         diagnostics=log.diagnostics,
         others=tuple(others),
     )
+
+
+def of_rows(
+    rows: pd.DataFrame, business: Business, rng: np.random.Generator, *, entity: str
+) -> list[Promise]:
+    """Return what each of ``business.alternatives`` promises whose propensities were logged.
+
+    ``rows``: served rows as ``accounts.periods`` takes them, with ``propensity`` and
+    ``propensity_<alternative>``; where one of the two is missing, the row was no choice and is
+    passed over. A round's reward is what its row brings by ``business.prices``.
+    """
+    found = []
+    for name in (one.name for one in business.alternatives):
+        judged = judged_column(name)
+        if judged not in rows or PROPENSITY not in rows:
+            continue
+        chosen = rows[rows[[PROPENSITY, judged]].notna().all(axis=1)]
+        if chosen.empty:
+            continue
+        log = off_policy.rounds(
+            accounts.revenue(chosen, business),
+            chosen[judged],
+            chosen[PROPENSITY],
+            count=chosen["weight"],
+            group=chosen[entity],
+        )
+        found.append(judge(name, log, rng, confidence=business.confidence))
+    return found
+
+
+def judged_column(alternative: str) -> str:
+    """Return the column of the probability with which an alternative would have chosen the same.
+
+    >>> judged_column("impressions-first")
+    'propensity_impressions_first'
+    """
+    return f"{PROPENSITY}_{alternative.replace('-', '_')}"

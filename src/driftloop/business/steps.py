@@ -20,13 +20,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from driftloop import usecase
-from driftloop.business import accounts, off_policy, promise
+from driftloop.business import accounts, promise
 from driftloop.business import review as core
 from driftloop.business.accounts import Period
-from driftloop.business.gathered import PROPENSITY, Gathering, column_name
+from driftloop.business.gathered import Gathering
 from driftloop.business.promise import Promise
 from driftloop.business.review import Decision
 from driftloop.inference_log import InferenceLog
@@ -130,7 +129,7 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
                 anchor=anchor,
                 known=known,
             )
-            promises.append(promised(rows, gathering.loop, rng))
+            promises.append(promise.of_rows(rows, spec.business, rng, entity=spec.gate.entity))
         start = end
     if not found:
         raise _nothing_mature(gathering.loop)
@@ -140,31 +139,6 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
 def _nothing_mature(loop: LearningLoop) -> InvalidInput:
     allowed = "mature for at least one served row"
     return InvalidInput("outcomes", f"loop {loop.name}", allowed, "none")
-
-
-def promised(rows: pd.DataFrame, loop: LearningLoop, rng: np.random.Generator) -> list[Promise]:
-    """Return what each alternative promises whose propensities were logged.
-
-    ``rows``: with ``propensity``, ``propensity_<alternative>``, weight, the entity and the columns
-    that prices name; rows without propensities are no choices and are passed over.
-    """
-    business, found = loop.spec.business, []
-    for alternative in business.alternatives:
-        judged = f"{PROPENSITY}_{column_name(alternative.name)}"
-        if judged not in rows or PROPENSITY not in rows:
-            continue
-        chosen = rows[rows[[PROPENSITY, judged]].notna().all(axis=1)]
-        if chosen.empty:
-            continue
-        log = off_policy.rounds(
-            accounts.revenue(chosen, business),
-            chosen[judged],
-            chosen[PROPENSITY],
-            count=chosen["weight"],
-            group=chosen[loop.spec.gate.entity],
-        )
-        found.append(promise.judge(alternative.name, log, rng, confidence=business.confidence))
-    return found
 
 
 def _anchor(store: ObjectStore, loop: LearningLoop) -> datetime | None:

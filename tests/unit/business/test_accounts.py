@@ -15,7 +15,7 @@ from driftloop.business import accounts
 from driftloop.evaluation import numbers
 from driftloop_contracts.errors import InvalidInput
 
-SEEDS = 120
+SEEDS = 80
 
 
 def test_a_period_adds_up(rng: np.random.Generator) -> None:

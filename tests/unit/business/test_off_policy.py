@@ -11,7 +11,7 @@ from scipy import stats
 from driftloop.business import off_policy, policy, reward_model, weights
 from driftloop_contracts.errors import InvalidInput
 
-SEEDS, ROUNDS = 150, 600
+SEEDS, ROUNDS = 100, 600
 
 
 class Bandit:
