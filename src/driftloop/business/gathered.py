@@ -24,6 +24,7 @@ from driftloop.labels import outcomes
 from driftloop.loop import LearningLoop
 from driftloop.training import outcome
 from driftloop_contracts import bundle
+from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import STANDS_FOR
 from driftloop_contracts.object_store import ObjectStore
 
@@ -55,7 +56,7 @@ class Gathering:
         reports = self.archive.outcomes(start, now, self._label)[[*outcomes.COLUMNS]]
         rows = self._joined(records, spec.objective.label, reports, now)
         rows = rows.assign(**{spec.objective.label: rows["positives"]})
-        for name in self._labels(rows.columns):
+        for name in self._labels(rows.columns, {str(one) for one in reports["label"].unique()}):
             found = self._joined(rows, name, reports, now).set_index("prediction_id")["positives"]
             rows[name] = rows["prediction_id"].map(found).fillna(0.0).clip(upper=rows["weight"])
         return rows
@@ -92,8 +93,20 @@ class Gathering:
         given = accounts.GIVEN | accounts.PREDICTED
         return sorted((used | spec.business.prices.keys()) - given)
 
-    def _labels(self, columns: Iterable[str]) -> list[str]:
-        return [name for name in self._named() if name not in set(columns)]
+    def _labels(self, columns: Iterable[str], reported: set[str]) -> list[str]:
+        """Return the names that are no column of the log; raise InvalidInput for no label either.
+
+        A misspelt price would otherwise be one that nobody ever pays.
+        """
+        there, found = set(columns), []
+        known = reported | {label.name for label in self.loop.spec.data.labels}
+        for name in (name for name in self._named() if name not in there):
+            if name not in known:
+                what = f"'{name}' in business.prices or a formula"
+                allowed = f"a column of the log or a label: one of {sorted(there | known)}"
+                raise InvalidInput(what, f"loop {self.loop.name}", allowed, name)
+            found.append(name)
+        return found
 
     def _joined(
         self, records: pd.DataFrame, label: str, reports: pd.DataFrame, now: datetime

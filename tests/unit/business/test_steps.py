@@ -286,3 +286,17 @@ def test_what_came_from_outside_is_escaped(store: FileStore, content: dict[str, 
     html = steps.review_page.render(found.record)
     assert "<script>" not in html
     assert "<i>" not in html
+
+
+def test_a_price_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
+    case = declaration(content, CLICK, prices={"clickd": "0.5 EUR"})
+    with pytest.raises(InvalidInput, match="'clickd' in business.prices or a formula"):
+        steps.judged(case, store)
+
+
+def test_a_propensity_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
+    (key,) = (k for k in store.list("inference/") if "date=2026-01-05" in k)
+    broken = parquet.load(store.get(key)).assign(propensity=0.0)
+    store.put(key, parquet.dump(broken))
+    with pytest.raises(InvalidInput, match="a probability above 0"):
+        steps.judged(declaration(content, WON, alternatives=[CLICK]), store)

@@ -1,0 +1,80 @@
+"""What loop.yaml may say of the business, and that what it said before is still read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from business_case import business, objective
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from driftloop import loop, money
+from driftloop.loop import LearningLoop
+from driftloop.money import Amount
+from driftloop.spec.business import Business
+from driftloop_contracts.errors import InvalidInput
+
+
+def test_a_period_alone_is_enough(ads: LearningLoop) -> None:
+    found = ads.spec.business
+    assert (found.currency, found.target, found.reviews, found.least_profit) == ("", None, 2, 0.0)
+    assert Business.model_validate({"period": "6h"}).resample == "entity"
+
+
+def test_what_is_declared_comes_back(content: dict[str, Any]) -> None:
+    kpi = {"name": "win_rate", "formula": "won / impressions", "unit": "ratio"}
+    other = objective("impressions", "won", kpi=kpi).model_dump(by_alias=True, mode="json")
+    given_ = {
+        "period": "30d", "prices": {"clicked": "0.5 EUR", "impression": "0.001 EUR"},
+        "costs": {"training": "2 EUR"}, "target": 0.05, "floor": "-10 EUR",
+        "alternatives": [other],
+    }  # fmt: skip
+    case = loop.parse(content | {"spec": content["spec"] | {"business": given_}}, "loop.yaml")
+    found = case.spec.business
+    assert found.prices["impression"] == Amount(0.001, "EUR")
+    assert (found.currency, found.least_profit) == ("EUR", -10.0)
+    told = case.model_dump(by_alias=True, mode="json")
+    assert loop.parse(told, "the order's spec") == case
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"prices": {"clicked": 0.5}}, "an amount with its currency"),
+        ({"prices": {"clicked": "0.5"}}, "an amount with its currency"),
+        ({"prices": {"clicked": "1e400 EUR"}}, "an amount with its currency"),
+        ({"prices": {"a b": "1 EUR"}}, "by the names of columns"),
+        ({"floor": "0 USD"}, "amounts of one currency"),
+        ({"period": "0d"}, "a period above 0s"),
+        ({"period": "99999999d"}, "a period above 0s and at most 3650d"),
+        ({"alpha": "60%"}, "an alpha above 0%"),
+        ({"alpha": "0%"}, "an alpha above 0%"),
+        ({"confidence": "100%"}, "a confidence"),
+        ({"reviews": 0}, "greater than or equal to 1"),
+        ({"resample": "days", "block": "40d"}, "a block above 0s and at most the period"),
+        ({"target": float("nan")}, "finite"),
+        ({"revenue": 1}, "revenue"),
+        ({"alternatives": [objective().model_dump()] * 2}, "of different names"),
+    ],
+)
+def test_nonsense_is_refused(terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        business(**terms)
+
+
+def test_a_refusal_is_one_sentence(content: dict[str, Any]) -> None:
+    spec = content["spec"] | {"business": {"period": "30d", "prices": {"clicked": "0.5"}}}
+    with pytest.raises(InvalidInput) as refused:
+        loop.parse(content | {"spec": spec}, "loop.yaml")
+    assert str(refused.value) == (
+        "spec.business.prices.clicked in loop.yaml must be an amount with its currency such as "
+        "'0.5 EUR'. Got '0.5'."
+    )
+
+
+@given(st.decimals(-1_000_000, 1_000_000, places=6), st.sampled_from(["EUR", "USD", "JPY"]))
+def test_money_is_read_as_it_is_written(value: Any, currency: str) -> None:
+    amount = Amount(float(value), currency)
+    assert money.parse(money.show(amount)) == amount
