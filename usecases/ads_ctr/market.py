@@ -20,7 +20,7 @@ CATEGORIES = ("boots", "jackets", "tents", "climbing", "cycling", "running", "pa
 FORMATS = ("text", "image", "video", "carousel")
 DEVICES = ("mobile", "desktop", "tablet")
 QUERIES, ADS, CAMPAIGNS = 400, 600, 24
-DRAWN, CANDIDATES = 40, 12
+DRAWN, CANDIDATES = 30, 6
 """Ads that a search finds, and those of them, the best matches, that may be shown."""
 SHOULD_BE_SHOWN = 1e-4
 """Share of all pairs of a query and an ad: one in 10,000."""

@@ -9,4 +9,4 @@ from driftloop.training import stock
 
 def estimators() -> dict[str, Callable[[LearningLoop], Any]]:
     """Return the estimators that loop.yaml may name."""
-    return {"logistic": stock.logistic, "gradient_boosting": stock.gradient_boosting}
+    return {"linear": stock.linear, "logistic": stock.logistic, "gradient_boosting": stock.gradient_boosting}

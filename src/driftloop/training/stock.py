@@ -1,6 +1,6 @@
-"""Stock: two estimators that suit most tables, a calibrated linear model and gradient boosting.
+"""Stock: estimators that suit most tables, a linear model (calibrated or not), gradient boosting.
 
-Both are pipelines whose last step takes the sample weights, made of stock scikit-learn parts,
+All are pipelines whose last step takes the sample weights, made of stock scikit-learn parts,
 so that skops can store them.
 """
 
@@ -21,25 +21,38 @@ MISSING = "missing"
 SEED = 0
 
 
+def linear(loop: LearningLoop) -> Pipeline:
+    """Return logistic regression as it is fitted, for probabilities that need no scaling."""
+    return Pipeline([("inputs", _inputs(loop)), ("model", _regression())])
+
+
 def logistic(loop: LearningLoop) -> Pipeline:
     """Return logistic regression with Platt scaling over blocks of time."""
+    # Unshuffled folds are blocks of time: the scaling is learned on other days than the weights.
+    # Stratified ones would balance rows, not weights, and calibrate worse.
+    calibrated = CalibratedClassifierCV(
+        _regression(), method="sigmoid", cv=KFold(3), ensemble=False
+    )
+    return Pipeline([("inputs", _inputs(loop)), ("model", calibrated)])
+
+
+def _regression() -> LogisticRegression:
+    # The usual tolerance is as large as the rate of one positive in 10,000 and its mean 57 % off.
+    return LogisticRegression(solver="newton-cholesky", C=1.0, tol=1e-8)
+
+
+def _inputs(loop: LearningLoop) -> ColumnTransformer:
     features = loop.spec.features
     numbers = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
     )
     words = make_pipeline(_filled(), OneHotEncoder(handle_unknown="ignore", sparse_output=False))
-    inputs = ColumnTransformer(
+    return ColumnTransformer(
         [
             ("numeric", numbers, features.names("numeric")),
             ("categorical", words, features.names("categorical")),
         ]
     )
-    # The usual tolerance is as large as the rate of one positive in 10,000 and its mean 57 % off.
-    linear = LogisticRegression(solver="newton-cholesky", C=1.0, tol=1e-8)
-    # Unshuffled folds are blocks of time: the scaling is learned on other days than the weights.
-    # Stratified ones would balance rows, not weights, and calibrate worse.
-    calibrated = CalibratedClassifierCV(linear, method="sigmoid", cv=KFold(3), ensemble=False)
-    return Pipeline([("inputs", inputs), ("model", calibrated)])
 
 
 def gradient_boosting(loop: LearningLoop) -> Pipeline:
