@@ -18,6 +18,7 @@ from driftloop import (
     card_command,
     cluster_commands,
     keys_command,
+    labels_command,
     last_run,
     lineage_command,
     new_command,
@@ -115,6 +116,7 @@ app.command()(lineage_command.lineage)
 app.command()(retain_command.retain)
 app.command()(scope_command.scope)
 app.command()(review_command.review)
+app.add_typer(labels_command.app, name="labels")
 app.command()(cluster_commands.render)
 app.command()(cluster_commands.doctor)
 app.command()(cluster_commands.bucket)

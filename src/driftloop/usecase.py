@@ -99,6 +99,10 @@ class UseCase:
         labels: tuple[Positions, Floats, Floats] = self._module("labels").weighted_labels(rows)
         return labels
 
+    def has_labelling_functions(self) -> bool:
+        """Return whether labels.py defines ``labelling_functions``."""
+        return hasattr(self._module("labels"), "labelling_functions")
+
     def labelling_functions(self) -> list[LabellingFunction]:
         """Return the use case's labelling functions; raise InvalidInput where it has none."""
         found = getattr(self._module("labels"), "labelling_functions", None)

@@ -1,12 +1,14 @@
 """Audit: how many labels are wrong by rows that a person looked at, whatever the model thinks.
 
-A queue takes the most uncertain rows all, and the others at random. With n_1 rows of the first kind
-and n_0 others, of which m_0 were drawn, the share
+A queue takes the most uncertain rows all, and some of the others at random. With N_1 rows of the
+first kind and N_0 others, and p_1 and p_0 wrong among those of each kind that were looked at, the
+share
 
-    rate = (n_1 p_1 + n_0 p_0) / (n_1 + n_0)
+    rate = (N_1 p_1 + N_0 p_0) / (N_1 + N_0)
 
-of p_1 and p_0 wrong among those that were looked at has no bias (a stratified sample; Cochran,
-1977, ch. 5). Its bounds are Wilson's of p_0: of rows that were all looked at nothing is uncertain.
+has no bias (a stratified sample; Cochran, 1977, ch. 5). Its bounds are Wilson's of both kinds (Zou
+and Donner, 2008), closer where much of a kind was looked at: of all of it nothing is uncertain. Rows
+of the queue that nobody looked at are taken for no better and no worse than the others of theirs.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from driftloop.labels.proportion import wilson
 from driftloop_contracts.errors import InvalidInput
 
 
-def rate(wrong: Any, is_random: Any, rows: int) -> Interval:
+def rate(wrong: Any, is_random: Any, rows: int, chosen: int | None = None) -> Interval:
     """Return the share of wrong labels among ``rows``, between its two-sided 95 % bounds.
 
     ``wrong``: whether each reviewed row's label was; ``is_random``: whether it was drawn at random
-    from what was left. Nothing drawn at random: nothing is known of the rest.
+    from what was left; ``chosen``: how many rows were chosen otherwise (those reviewed, unless
+    said). Of a kind of which nothing was reviewed nothing is known: NaN, between what can be.
 
     >>> found = rate([True, True, False, False], [False, False, True, True], 4)
     >>> [round(bound, 2) for bound in found]
@@ -35,17 +38,22 @@ def rate(wrong: Any, is_random: Any, rows: int) -> Interval:
     if bad.shape != drawn.shape or bad.ndim != 1 or not 0 < len(bad) <= rows:
         allowed = f"1 to {rows} rows, each with where it came from"
         raise InvalidInput("the reviewed rows", "the audit", allowed, bad.shape)
-    left = rows - int((~drawn).sum())
-    sure = float(bad[~drawn].sum())
-    m = int(drawn.sum())
-    rest = wilson(float(bad[drawn].sum()), float(m))
-    if m:
-        # A sample of a finite number of rows leaves less open, nothing where it is all of them.
-        open_share = math.sqrt(max(0.0, (left - m) / max(left - 1, 1)))
-        middle = rest.estimate
-        low, high = (middle + open_share * (bound - middle) for bound in (rest.low, rest.high))
-        rest = Interval(low, middle, high)
-    elif not left:
-        rest = Interval(0.0, 0.0, 0.0)
-    low, middle, high = ((sure + left * share) / rows for share in rest)
-    return Interval(low, middle, high)
+    first = int((~drawn).sum()) if chosen is None else chosen
+    kinds = ((first, bad[~drawn]), (rows - first, bad[drawn]))
+    parts = [(size / rows, _share(seen, size)) for size, seen in kinds if size]
+    value = sum(part * share.estimate for part, share in parts)
+    below = math.hypot(*(part * (share.estimate - share.low) for part, share in parts))
+    above = math.hypot(*(part * (share.high - share.estimate) for part, share in parts))
+    if math.isnan(value):
+        low, high = (sum(part * share[end] for part, share in parts) for end in (0, 2))
+        return Interval(low, value, high)
+    return Interval(max(0.0, value - below), value, min(1.0, value + above))
+
+
+def _share(seen: Any, size: int) -> Interval:
+    """Return the share of wrong ones among ``size`` rows of which some were ``seen``."""
+    low, share, high = wilson(float(seen.sum()), float(len(seen)))
+    if not len(seen):
+        return Interval(low, share, high)
+    left = math.sqrt(max(0.0, (size - len(seen)) / max(size - 1, 1)))
+    return Interval(share + left * (low - share), share, share + left * (high - share))

@@ -45,10 +45,10 @@ class Effect:
         low, gain, high = self.gain
         verb = "Relabelling" if self.action == "relabel" else "Dropping"
         said = "helps" if low > 0 else "harms" if high < 0 else "is not known to help or to harm"
-        share = f"{gain / self.before:+.1%} of the loss of {self.before:.4f}" if self.before else ""
+        share = f", {-gain / self.before:+.1%} of {self.before:.4f}" if self.before else ""
         return (
-            f"{verb} the {self.k} most suspect rows {said}: the held-out loss falls by {gain:.4f}"
-            f" ({low:.4f} to {high:.4f}), {share}."
+            f"{verb} the {self.k} most suspect rows {said}: the held-out loss changes by"
+            f" {-gain:+.4f} ({-high:+.4f} to {-low:+.4f}){share}."
         )
 
     def to_data(self) -> dict[str, Any]:

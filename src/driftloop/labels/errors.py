@@ -178,17 +178,18 @@ def given_codes(labels: Any, classes: Sequence[str]) -> Codes:
     return values.astype("int64")
 
 
-def single(positives: Any, weight: Any) -> Codes:
-    """Return binary labels of rows that are one impression; -1 of aggregates.
+def single(positives: Any, weight: Any, classes: int = 2) -> Codes:
+    """Return the labels of rows that are one impression as codes; -1 of aggregates and of no label.
 
-    An aggregate has many labels, some of each class, and no one of them can be pointed at.
+    ``positives``: 0 or 1, of more classes the place of the row's. An aggregate has many labels,
+    some of each class, and no one of them can be pointed at.
 
     >>> single([0, 1, 3], [1, 1, 20]).tolist()
     [0, 1, -1]
     """
-    k, n = np.asarray(positives, "float64"), np.asarray(weight, "float64")
-    alone = (n == 1) & ((k == 0) | (k == 1))
-    return np.where(alone, np.where(alone, k, 0), NONE).astype("int64")
+    value, n = np.asarray(positives, "float64"), np.asarray(weight, "float64")
+    alone = (n == 1) & np.isin(value, np.arange(classes))
+    return np.where(alone, np.where(alone, value, 0), NONE).astype("int64")
 
 
 def judge(rate: Interval, allowed: float, rows: int, how: str) -> Returned | None:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from driftloop.quantities import Duration, Share, show_duration
 from driftloop.spec.base import Spec
+from driftloop.spec.labelling import Labelling
 from driftloop_contracts.errors import InvalidInput
 
 
@@ -54,6 +55,7 @@ class Data(Spec):
     label_maturity: Duration
     freshness: Duration
     max_rejected: Share
+    labelling: Labelling = Field(default_factory=Labelling)
 
     @field_validator("labels")
     @classmethod

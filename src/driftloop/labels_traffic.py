@@ -1,0 +1,124 @@
+"""A use case's own traffic as labelled rows, and what its first estimator makes of their labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.archive import Archive
+from driftloop.evaluation import loss
+from driftloop.labels import errors, out_of_fold
+from driftloop.labels.classes import NONE, Codes, Floats
+from driftloop.laptop.unfolding import Unfolding
+from driftloop.training import fit, split
+from driftloop.usecase import Span, UseCase
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.object_store import FileStore
+
+DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """``rows`` of the traffic, newest last, with ``positives``, and their labels as ``codes``."""
+
+    rows: pd.DataFrame
+    codes: Codes
+    classes: tuple[str, ...]
+
+
+def read(case: UseCase, span: Span, most: int) -> Labelled:
+    """Return the newest ``most`` rows of ``span`` with what became of them in the end."""
+    traffic = case.read(span)
+    unfolding = Unfolding(traffic)
+    unfolding.advance(traffic.outcomes["known_time"].max())
+    rows = traffic.requests.assign(positives=unfolding.positives).tail(most)
+    return _labelled(case, rows.reset_index(drop=True))
+
+
+def joined(case: UseCase, span: Span, most: int) -> Labelled:
+    """Return the newest labelled rows that are one impression, with their point-in-time features.
+
+    Raise InvalidInput where there is none.
+    """
+    from driftloop.adapters.feast_repository import FeatureRepository
+
+    every = read(case, span, 2**62)
+    rows = every.rows[every.codes != NONE].tail(most)
+    if rows.empty:
+        where, allowed = f"the traffic of {case.name}", "of weight 1, some with an outcome"
+        raise InvalidInput("the rows", where, allowed, f"{len(every.rows)} others")
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Archive(FileStore(Path(scratch) / "store"), case.loop.name)
+        _archive_features(case, span, rows["event_time"], archive)
+        repository = FeatureRepository(case, Path(scratch) / "feast")
+        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
+        found = repository.historical(rows.reset_index(drop=True))
+    return _labelled(case, found.reset_index(drop=True))
+
+
+def probabilities(case: UseCase, labelled: Labelled, rng: np.random.Generator) -> Floats:
+    """Return the out-of-fold probabilities of the first estimator, entity by entity."""
+    name, rows = case.loop.spec.training.estimators[0], labelled.rows
+
+    def fit_and_predict(train: Codes, test: Codes) -> Floats:
+        model = fit.fit(case, name, rows.iloc[train])
+        return _predicted(case, model, rows.iloc[test], labelled.classes)
+
+    entities = rows[case.loop.spec.gate.entity]
+    return out_of_fold.probabilities(fit_and_predict, labelled.codes, rng, entities=entities)
+
+
+def held_out(case: UseCase, labelled: Labelled) -> tuple[Codes, pd.Series[Any], Any]:
+    """Return the positions before the hold-out, the held-out rows' entities, and what scores them.
+
+    The last is a ``correction.FitAndScore`` over positions among the first.
+    """
+    rows, name = labelled.rows, case.loop.spec.training.estimators[0]
+    start = split.holdout_start(rows["event_time"], case.loop, None)
+    is_late = (rows["event_time"] >= start).to_numpy()
+    early, late = rows[~is_late], rows[is_late]
+    truth = labelled.codes[is_late]
+
+    def fit_and_score(positions: Codes, codes: Codes) -> Floats:
+        taught = early.iloc[positions].assign(positives=codes.astype("float64"))
+        p = _predicted(case, fit.fit(case, name, taught), late, labelled.classes)
+        losses: Floats = -np.log(np.clip(p[np.arange(len(late)), truth], loss.CLIP, 1))
+        return losses
+
+    return np.flatnonzero(~is_late), late[case.loop.spec.gate.entity], fit_and_score
+
+
+def _predicted(case: UseCase, model: Any, rows: pd.DataFrame, classes: Sequence[str]) -> Floats:
+    """Return probabilities in the order of ``classes``; the model may know places or names."""
+    given = model.predict_proba(fit.model_inputs(case, rows))
+    found = np.zeros((len(rows), len(classes)))
+    for column, known in enumerate(model.classes_):
+        place = classes.index(known) if isinstance(known, str) else int(known)
+        found[:, place] = given[:, column]
+    return found
+
+
+def _labelled(case: UseCase, rows: pd.DataFrame) -> Labelled:
+    classes = case.loop.spec.data.labelling.classes
+    codes = errors.single(rows["positives"], rows["weight"], len(classes))
+    return Labelled(rows, codes, classes)
+
+
+def _archive_features(
+    case: UseCase, span: Span, times: pd.Series[pd.Timestamp], archive: Archive
+) -> None:
+    """Compute the feature rows of each midnight that the rows may look up, as it was known then."""
+    unfolding, window = Unfolding(case.read(span)), case.loop.spec.training.window
+    for day in pd.date_range(times.min().floor("D") - DAY, times.max().floor("D"), freq="D"):
+        unfolding.advance(day)
+        history = unfolding.labelled(day - window, day)
+        if len(history):
+            for view, rows in case.compute_features(history, day).items():
+                archive.put_features(view, day, rows)
