@@ -7,8 +7,8 @@ share
     rate = (N_1 p_1 + N_0 p_0) / (N_1 + N_0)
 
 has no bias (a stratified sample; Cochran, 1977, ch. 5). Its bounds are Wilson's of both kinds (Zou
-and Donner, 2008), closer where much of a kind was looked at: of all of it nothing is uncertain. Rows
-of the queue that nobody looked at are taken for no better and no worse than the others of theirs.
+and Donner, 2008), closer where much of a kind was looked at: of all of it nothing is uncertain.
+Rows of the queue that nobody looked at are taken for no better and no worse than others of theirs.
 """
 
 from __future__ import annotations

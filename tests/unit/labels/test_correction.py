@@ -98,3 +98,12 @@ def test_of_rows_that_nobody_drew_the_audit_knows_nothing() -> None:
     assert (round(low, 2), round(high, 2)) == (0.1, 1.0)
     with pytest.raises(InvalidInput, match="the reviewed rows"):
         audit.rate([], [], 10)
+
+
+def test_an_audit_that_is_not_done_yet_has_no_bias() -> None:
+    rng, found = np.random.default_rng(1), []
+    for _ in range(600):
+        wrong = np.concatenate([rng.random(100) < 0.5, rng.random(1900) < 0.04])
+        rows = np.concatenate([rng.choice(100, 30), 100 + rng.choice(1900, 100, replace=False)])
+        found.append(audit.rate(wrong[rows], rows >= 100, 2000, 100).estimate - wrong.mean())
+    assert abs(np.mean(found)) < 0.003
