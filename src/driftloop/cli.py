@@ -25,8 +25,8 @@ from driftloop import (
     order_commands,
     parity_command,
     retain_command,
-    scope_command,
     review_command,
+    scope_command,
     usecase,
 )
 from driftloop.usecase import Span

@@ -33,6 +33,7 @@ from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
+from driftloop.training.promises import SOURCE
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import signature, times
 from driftloop_contracts.cloudevent import CloudEvent
@@ -162,7 +163,7 @@ def _assembled(
     store = open_store(os.environ.get("DRIFTLOOP_STORE") or str(folder / "store"))
     private, public = environment.keys(os.environ)
     environ = environment.for_children(usecase, store.uri, os.environ)
-    environ |= {signature.TRUSTED_KEYS: public}
+    environ |= {signature.TRUSTED_KEYS: public, SOURCE: usecase.source_name(request.span)}
     root = environment.project_root(usecase)
     inbox: queue.Queue[CloudEvent] = queue.Queue(maxsize=1000)
     with ExitStack() as stack:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from driftloop.quantities import Duration, Share, show_duration
 from driftloop.spec.base import Spec
+from driftloop.spec.contract import Contract
 from driftloop.spec.labelling import Labelling
 from driftloop_contracts.errors import InvalidInput
 
 
 class Source(Spec):
-    """Where rows come from; ``warm_up`` is the history the first model is trained on."""
+    """Where rows come from; ``warm_up`` is the history the first model is trained on.
+
+    ``contract``: what it promises of them (none: nothing).
+    """
 
     name: str
     warm_up: Duration
     parameters: dict[str, Any] = Field(default_factory=dict)
+    contract: Contract | None = None
 
 
 class LabelSource(Spec):
@@ -64,6 +69,16 @@ class Data(Spec):
             raise ValueError("labels of different names")
         return labels
 
+    @model_validator(mode="after")
+    def _refer_to_sources(self) -> Data:
+        known = {source.name: source.contract for source in self.sources}
+        for source in self.sources:
+            for one in source.contract.refers if source.contract else ():
+                other = known.get(one.source)
+                if other is None or not set(one.key) <= {c.name for c in other.columns}:
+                    raise ValueError("refers to sources whose contract has the columns of the key")
+        return self
+
     def label(self, name: str) -> LabelSource:
         """Return the label source of that name, else one of ``label_maturity``."""
         for label in self.labels:
@@ -71,6 +86,10 @@ class Data(Spec):
                 return label
         maturity = show_duration(self.label_maturity)
         return LabelSource.model_validate({"name": name, "maturity": maturity})
+
+    def read_from(self, name: str) -> Source:
+        """Return the source that rows are said to be from, the first where nothing is said."""
+        return self.source(name) if name else self.sources[0]
 
     def source(self, name: str) -> Source:
         """Return the source of that name."""

@@ -19,7 +19,7 @@ import pandas as pd
 from driftloop import clock, parquet, provenance, usecase
 from driftloop.archive import Archive
 from driftloop.inference_log import InferenceLog
-from driftloop.training import carried, declared, outcome
+from driftloop.training import carried, declared, outcome, promises
 from driftloop.training import order as orders
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
@@ -45,14 +45,20 @@ def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
 
 
 def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
-    """Write the rows that keep the contract and are not quarantined to ``valid``."""
+    """Write the rows that keep the contract and are not quarantined to ``valid``.
+
+    Return counts, and where the rows' source has a contract what each of its promises comes to.
+    """
     case, work = _open(loop, order)
     everything = _read(rows)
     fresh = training_rows.without(everything, work.quarantine)
-    good, bad = training_rows.validate(fresh, case.loop)
+    checked = promises.check(fresh, case.loop, work, os.environ.get(promises.SOURCE, ""))
+    kept = checked.good if checked else fresh
+    good, bad = training_rows.validate(kept, case.loop)
     _write(valid, good)
-    quarantined = len(everything) - len(fresh)
-    return {"rows": len(good), "rejected": len(bad), "quarantined": quarantined}
+    rejected = len(bad) + len(fresh) - len(kept)
+    told = {"rows": len(good), "rejected": rejected, "quarantined": len(everything) - len(fresh)}
+    return told | ({"contract": checked.to_data()} if checked else {})
 
 
 def build_features(loop: str, store: str, order: str, valid: str, joined: str) -> Facts:

@@ -1,0 +1,1 @@
+"""Data: whether sources keep what they promise, and whether rows are fit to learn from."""
