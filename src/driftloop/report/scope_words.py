@@ -93,7 +93,10 @@ def estimates(found: Scope) -> Rows:
 
 def checks(found: Scope) -> Rows:
     """Return what of the charter is within reach."""
-    return [(one.name, wording.share(one.chance), one.says) for one in found.checks]
+    return [
+        (one.name, wording.NONE if one.chance is None else reach.percent(one.chance), one.says)
+        for one in found.checks
+    ]
 
 
 def between(interval: Interval, form: str) -> str:

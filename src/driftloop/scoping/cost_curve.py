@@ -100,18 +100,25 @@ def fit(
     runs = replicates.of(size, np.log(values))
     # A spread of logarithms is relative already: what is told of the mean does not bear on it.
     runs = replace(runs, error=np.maximum(_error(runs), LEAST_ERROR), freedom=max(1, runs.freedom))
+    fitted = _fitted(runs.mean[None], runs)
+    runs = runs.widened(_curve(fitted, runs))
     drawn = runs.drawn(resamples, rng or np.random.default_rng(0))
-    fitted = [_fitted(runs.mean[None], runs), _fitted(drawn, runs, np.append(BELOW, FIXED))]
-    return CostCurve(runs, np.concatenate(fitted))
+    redrawn = _fitted(drawn, runs, np.append(BELOW, FIXED))
+    return CostCurve(runs, np.concatenate([fitted, redrawn]))
 
 
 def _error(runs: Replicates) -> Floats:
     if runs.freedom:
         return runs.error
-    first, power, fixed = _fitted(runs.mean[None], runs)[0]
-    told = first + np.log(fixed + (1 - fixed) * (runs.size / runs.size[0]) ** power)
+    told = _curve(_fitted(runs.mean[None], runs), runs)
     left = ((runs.mean - told) ** 2).sum() / max(1, len(runs.size) - 3)
     return np.full(len(runs.size), np.sqrt(left))
+
+
+def _curve(parameters: Floats, runs: Replicates) -> Floats:
+    first, power, fixed = parameters[0]
+    found: Floats = first + np.log(fixed + (1 - fixed) * (runs.size / runs.size[0]) ** power)
+    return found
 
 
 def _fitted(logs: Floats, runs: Replicates, shares: Floats = FIXED) -> Floats:

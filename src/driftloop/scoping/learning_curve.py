@@ -112,21 +112,26 @@ def fit(
     runs = replicates.of(size, loss, share)
     if not runs.freedom:
         runs = _with_residual_error(runs)
-    drawn = runs.drawn(resamples, rng)
-    parameters = np.concatenate(
-        [_fitted(runs.mean[None], runs), _fitted(drawn, runs, is_bounded=False)]
-    )
+    fitted = _fitted(runs.mean[None], runs)
+    runs = runs.widened(_curve(fitted, runs))
+    drawn = _fitted(runs.drawn(resamples, rng), runs, is_bounded=False)
+    parameters = np.concatenate([fitted, drawn])
     parameters[1:, 0] += shared_error * rng.normal(size=resamples)
     return LearningCurve(runs, parameters, *_identified(runs, parameters))
 
 
 def _with_residual_error(runs: Replicates) -> Replicates:
     """Return the runs with the error that the distances from their curve tell, one run a size."""
-    a, b, c = _fitted(runs.mean[None], runs).T
-    left = runs.mean - (a + b * (runs.size / runs.size[-1]) ** -c)
+    left = runs.mean - _curve(_fitted(runs.mean[None], runs), runs)
     freedom = max(1, len(runs.size) - 3)
     spread = max(np.sqrt((left**2).sum() / freedom), runs.error[0])
     return Replicates(runs.size, runs.mean, np.full(len(runs.size), spread), freedom)
+
+
+def _curve(parameters: Floats, runs: Replicates) -> Floats:
+    a, b, c = parameters[0]
+    found: Floats = a + b * (runs.size / runs.size[-1]) ** -c
+    return found
 
 
 def _fitted(losses: Floats, runs: Replicates, is_bounded: bool = True) -> Floats:

@@ -145,7 +145,18 @@ def _target(plan: Plan, loss: LearningCurve, most: float) -> Check:
 
 
 def _within(chance: float) -> str:
-    return f" (kept with a probability of {chance:.0%})"
+    return f" (kept with a probability of {percent(chance)})"
+
+
+def percent(chance: float) -> str:
+    """Return a probability in percent, never as a certainty.
+
+    >>> percent(1.0), percent(0.42), percent(0.0)
+    ('more than 99 %', '42 %', 'less than 1 %')
+    """
+    if chance > 0.99:
+        return "more than 99 %"
+    return f"{chance * 100:.0f} %" if chance >= 0.01 else "less than 1 %"
 
 
 def told(interval: Interval, show: Callable[[float], str]) -> str:

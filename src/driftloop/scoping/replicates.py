@@ -7,7 +7,7 @@ corrected for); redraws are t rather than normal, since the spread itself is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,16 @@ class Replicates:
     mean: Floats
     error: Floats
     freedom: int
+
+    def widened(self, fitted: Floats, parameters: int = 3) -> Replicates:
+        """Return the replicates with larger errors where a curve misses the means by more.
+
+        By the square root of chi-square over its degrees of freedom (Birge, 1932), if above 1:
+        then the form is not quite right, or the runs of a size had something in common.
+        """
+        freedom = max(1, len(self.size) - parameters)
+        chi_square = float((((self.mean - fitted) / self.error) ** 2).sum())
+        return replace(self, error=self.error * max(1.0, chi_square / freedom) ** 0.5)
 
     def drawn(self, resamples: int, rng: np.random.Generator) -> Floats:
         """Return the means with redrawn errors, [resamples, sizes]."""

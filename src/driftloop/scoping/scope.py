@@ -117,10 +117,13 @@ def scope(
     case's own rules.
     """
     early, late = parts
-    first = verdict.verdict(Evidence(**_evidence(loop, parts, bottleneck)))
+    # Of very many rows only the newest are joined, and a training takes them all.
+    rows = max(inventory.labels, len(early) + len(late))
+    known = _evidence(loop, parts, rows, bottleneck)
+    first = verdict.verdict(Evidence(**known))
     unfit = {"not measurable", "too few labels"}
     if first.condition in unfit or early.empty or late.empty:
-        return Scope(loop, first, inventory, bottleneck, rows=len(early) + len(late))
+        return Scope(loop, first, inventory, bottleneck, rows=rows)
     spec, entity = loop.spec, loop.spec.gate.entity
     judged = tuple(rules.judged(early, late, spec.features.names(), given))
     sampled = run()
@@ -130,7 +133,6 @@ def scope(
 
     curves = estimates(sampled, error, rng)
     aim = target.loss_of(spec.charter.target, spec.objective.kpi, _numbers(judged[0], late))
-    rows = len(early) + len(late)
     checks = reach.checks(_plan(spec, rows, aim), curves.loss, curves.seconds, curves.memory)
     assert sampled.largest is not None
     gained = gain.gain(
@@ -144,7 +146,7 @@ def scope(
     )
     reached, either_side = judged[0].loss, 1.96 * error(judged[0].losses)
     rule_loss = Interval(reached - either_side, reached, reached + either_side)
-    evidence = _evidence(loop, parts, bottleneck) | {
+    evidence = known | {
         "rule": judged[0].rule.name,
         "rule_loss": rule_loss,
         "target": aim,
@@ -167,7 +169,10 @@ def least_gain(spec: LoopSpec) -> float:
 
 
 def _evidence(
-    loop: LearningLoop, parts: tuple[pd.DataFrame, pd.DataFrame], bottleneck: Bottleneck | None
+    loop: LearningLoop,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    rows: int,
+    bottleneck: Bottleneck | None,
 ) -> dict[str, Any]:
     spec, framing = loop.spec, loop.spec.scoping
     positives = sum(float(part["positives"].sum()) for part in parts)
@@ -176,10 +181,11 @@ def _evidence(
         "wish": framing.wish,
         "claimed": framing.bottleneck.step,
         "bottleneck": bottleneck,
+        "predicted_minutes": framing.bottleneck.minutes,
         "input": framing.input,
         "output": framing.output,
         "objective": framing.objective or f"{spec.objective.direction} {spec.objective.metric}",
-        "labels": sum(len(part) for part in parts),
+        "labels": rows,
         "least_labels": spec.training.min_rows,
         "positives": positives,
         "negatives": shown - positives,

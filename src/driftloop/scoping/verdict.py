@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 from driftloop.evaluation.difference import Interval
 from driftloop.scoping.bottleneck import Bottleneck
-from driftloop.scoping.reach import Check
+from driftloop.scoping.reach import Check, percent
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 
@@ -38,8 +38,8 @@ FEWEST_OF_A_KIND = 20
 class Evidence:
     """What is known of a problem; all of it may be lacking.
 
-    ``claimed``: the step that is to become faster or better; ``bottleneck``: what the times of the
-    process say; ``labels``: labelled rows, of which there should be ``least_labels``;
+    ``claimed``: the step that is to become faster or better, and take ``predicted_minutes`` each
+    time; ``bottleneck``: what the times of the process say; ``labels``: labelled rows, of which there should be ``least_labels``;
     ``positives``, ``negatives``: weighted labels of each kind (None: not of two kinds);
     ``rule``: name of the best rule, ``rule_loss``: its loss; ``target``: loss to reach;
     ``gain``: 1 - loss of ML / loss of the rule, which should be ``least_gain``; ``checks``: of the
@@ -49,6 +49,7 @@ class Evidence:
     wish: str = ""
     claimed: str = ""
     bottleneck: Bottleneck | None = None
+    predicted_minutes: float | None = None
     input: str = ""
     output: str = ""
     objective: str = ""
@@ -225,10 +226,15 @@ def _beside(e: Evidence, found: _Found) -> Iterator[str]:
     if e.bottleneck is not None and e.bottleneck.named and found.condition != "no bottleneck":
         saved = e.bottleneck.saved()
         yield f"{e.bottleneck.reason} Were it free, {_percent(saved)} of all time would be saved."
+        if e.predicted_minutes is not None:
+            less = _percent(e.bottleneck.saved(minutes=e.predicted_minutes))
+            yield f"At the predicted {e.predicted_minutes:g} minutes each time it is {less}."
     if e.bottleneck is None and e.claimed:
         yield f"That '{e.claimed}' is the bottleneck is claimed; no times are given that show it."
     if found.kind == "ML":
-        yield from (check.says for check in e.checks if check.chance is not None)
+        kept = [f"{c.name} ({percent(c.chance)})" for c in e.checks if c.chance is not None]
+        if kept:
+            yield f"Within reach, with its probability: {', '.join(kept)}."
 
 
 def _missing(e: Evidence) -> tuple[str, ...]:

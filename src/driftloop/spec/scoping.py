@@ -12,11 +12,13 @@ class BottleneckClaim(Spec):
     """Which step of today's process is to become faster or better.
 
     ``step``: its name; ``evidence``: a CSV or parquet file beside loop.yaml with the columns
-    step and minutes (or start and end), and case where several steps are of one case.
+    step and minutes (or start and end), and case where several steps are of one case;
+    ``minutes``: that the step would take each time with what is to be built.
     """
 
     step: str = ""
     evidence: str = ""
+    minutes: float | None = Field(default=None, ge=0)
 
 
 class Scoping(Spec):

@@ -110,3 +110,5 @@ def test_a_bottleneck_that_is_only_claimed_is_told() -> None:
     assert any("is claimed" in one for one in verdict(replace(SOUND, bottleneck=None)).reasons)
     saved = [one for one in verdict(SOUND).reasons if "would be saved" in one]
     assert len(saved) == 1
+    told = verdict(replace(SOUND, predicted_minutes=4.5)).reasons
+    assert any("At the predicted 4.5 minutes each time it is 4" in one for one in told)
