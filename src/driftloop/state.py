@@ -54,8 +54,9 @@ class State(Value):
     change the champion was trained after, with ``fresh`` labelled time since it at that
     training; ``faults``: features whose upstream is broken now; ``unpromoted``: retrainings in
     a row that promoted nothing; ``told``: deferrals already reported; ``pools``: windows of several
-    replicas that are not complete; ``matured``: the champion's mature records, not yet enough to
-    be judged; ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
+    replicas that are not complete; ``matured``, ``slices``: the champion's mature records, of all
+    and by slice, not yet enough to be judged; ``moved``: when the champion's inputs shifted;
+    ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
     back and do not come again; ``held``: what a person may approve; ``before``: champions of the
     past, the newest last; ``obeyed``: orders that are done; ``alike``: whether a window of the
     champion was like its reference (None: not known, of one from before that was noted).
@@ -77,6 +78,8 @@ class State(Value):
     told: tuple[str, ...] = ()
     pools: Pools = Pools()
     matured: Matured | None = None
+    slices: tuple[Matured, ...] = ()
+    moved: tuple[Interval, ...] = ()
     rollout: Progress | None = None
     blocked: tuple[str, ...] = ()
     held: Passed | None = None

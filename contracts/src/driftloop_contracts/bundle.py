@@ -21,6 +21,7 @@ MODEL = "model.skops"
 REFERENCE = "reference.parquet"
 BASELINE = "baseline.json"
 OUTCOMES = "outcomes.json"
+SLICES = "slices.json"
 SCHEMA_VERSION = 1
 
 

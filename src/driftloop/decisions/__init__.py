@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from driftloop.decisions import cause, evidence, orders, retraining, rollout
+from driftloop.decisions import cause, evidence, orders, outcomes, retraining, rollout
 from driftloop.decisions.action import (
     Action,
     Alert,
@@ -77,7 +77,7 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
     elif isinstance(event, CellScored):
         decision = evidence.counted(state, event.cell).then(lambda s: evidence.pooled(s, spec, now))
     elif isinstance(event, CohortMatured):
-        decision = evidence.followed(state, event.part, spec) if event.part else Decision(state)
+        decision = outcomes.followed(state, event, spec)
         decision = decision.then(lambda s: rollout.matured(s, event.beside, spec, now))
     elif isinstance(event, RetrainingEnded):
         decision = retraining.ended(state, event, spec, now)

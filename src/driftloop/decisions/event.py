@@ -78,11 +78,13 @@ class CellScored:
 class CohortMatured:
     """The outcomes of some records are decided.
 
-    ``part``: the champion's, where they are followed; ``beside``: of two bundles side by side.
+    ``part``: the champion's, where they are followed, and its ``slices``; ``beside``: of two
+    bundles side by side.
     """
 
     part: Matured | None = None
     beside: Beside | None = None
+    slices: tuple[Matured, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Evidence: what windows and mature records show, as causes, alerts and quarantine."""
+"""Evidence: what windows show, and what drift leads to: causes, alerts and quarantine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from datetime import datetime
 
 from driftloop.decisions.action import Alert, Decision
 from driftloop.decisions.event import WindowJudged
-from driftloop.drift.matured import Matured
 from driftloop.drift.pool import Cell
 from driftloop.loop import LoopSpec
 from driftloop.state import Cause, Interval, State
-from driftloop_contracts.drift.finding import OUTCOMES_NAME, PREDICTION_NAME
+from driftloop_contracts.drift.finding import PREDICTION_NAME
 
 OWN_ROLLOUT = "what it shows and decides may have caused this."
+MAX_MOVED = 16
+"""Most intervals remembered in which inputs shifted; older ones are before any outcome to come."""
 MAX_QUARANTINE = 64
 """Most quarantined intervals remembered; older ones have left every training window."""
 
@@ -30,23 +31,6 @@ def pooled(state: State, spec: LoopSpec, now: datetime) -> Decision:
     for event in map(WindowJudged.of, found):
         decision = decision.then(lambda s, event=event: judged(s, event, spec))  # type: ignore[misc]
     return decision
-
-
-def followed(state: State, part: Matured, spec: LoopSpec) -> Decision:
-    """Judge the champion's mature records once they are enough.
-
-    Those of a time when a feature was broken tell of the feature.
-    """
-    broken = any(i.start <= part.end and part.start < i.end for i in state.quarantine)
-    if part.bundle != state.champion or broken:
-        return Decision(state)
-    grown = state.matured + part if state.matured else part
-    if not grown.is_complete(spec.drift):
-        return Decision(state.model_copy(update={"matured": grown}))
-    why = grown.shift(spec.drift)
-    shifts = {OUTCOMES_NAME: why} if why else {}
-    event = WindowJudged(grown.bundle, grown.start, grown.end, shifts, {})
-    return _drifted(state.model_copy(update={"matured": None}), event, spec)
 
 
 def judged(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
@@ -81,14 +65,21 @@ def _broken(name: str, why: str) -> str:
 
 
 def _quarantined(state: State, event: WindowJudged) -> tuple[Interval, ...]:
-    """Return the quarantine with the event's window; neighbours become one interval."""
-    start, end, others = event.start, event.end, []
-    for known in state.quarantine:
-        if known.start <= end and start <= known.end:
-            start, end = min(start, known.start), max(end, known.end)
+    """Return the quarantine with the event's window."""
+    return _with_interval(state.quarantine, event.start, event.end)[-MAX_QUARANTINE:]
+
+
+def _with_interval(
+    known: tuple[Interval, ...], start: datetime, end: datetime
+) -> tuple[Interval, ...]:
+    """Return the intervals with one more; neighbours become one interval."""
+    others = []
+    for one in known:
+        if one.start <= end and start <= one.end:
+            start, end = min(start, one.start), max(end, one.end)
         else:
-            others.append(known)
-    return (*others, Interval(start=start, end=end))[-MAX_QUARANTINE:]
+            others.append(one)
+    return (*others, Interval(start=start, end=end))
 
 
 def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
@@ -99,24 +90,41 @@ def _drifted(state: State, event: WindowJudged, spec: LoopSpec) -> Decision:
     text = f"{event.start:%Y-%m-%d %H:%M}: {text}."
     if event.bundle != state.champion:
         return Decision(state, reasons=(f"Of {event.bundle}, which is not the champion: {text}",))
+    moved = _with_interval(state.moved, event.start, event.end)[-MAX_MOVED:]
+    state = state.model_copy(update={"moved": moved})
+    span = Interval(start=event.start, end=event.end)
+    return drifted(state, span, text, tuple(shifts), "data_drift", spec)
+
+
+def drifted(
+    state: State, span: Interval, text: str, names: tuple[str, ...], rule: str, spec: LoopSpec
+) -> Decision:
+    """Take drift of the champion in ``span`` as a cause, or tell a person of it.
+
+    ``text``: the evidence; ``names``: of what shifted; ``rule``: data_drift or concept_drift.
+    """
     if state.before and state.alike is False:
         text += f" No window was like the reference since {state.champion} took over: {OWN_ROLLOUT}"
     if spec.retrain.on_drift == "alert":
-        return Decision(state, (Alert("drift", text, tuple(shifts)),), (text,))
+        return Decision(state, (Alert("drift", text, names),), (text,))
     known = next((cause for cause in state.waiting if cause.kind == "drift"), None)
     others = tuple(cause for cause in state.waiting if cause is not known)
-    cause = _evidenced(known, event, text, spec)
+    cause = _evidenced(known, span, text, rule, spec)
     waiting = state.model_copy(update={"waiting": (*others, cause)})
     return Decision(waiting, reasons=(text,))
 
 
-def _evidenced(known: Cause | None, event: WindowJudged, text: str, spec: LoopSpec) -> Cause:
-    """Return the drift cause with one more window, whichever order windows arrive in."""
-    onset = min(event.start, known.onset) if known and known.onset else event.start
+def _evidenced(known: Cause | None, span: Interval, text: str, rule: str, spec: LoopSpec) -> Cause:
+    """Return the drift cause with more evidence, whichever order it arrives in."""
+    onset = min(span.start, known.onset) if known and known.onset else span.start
+    evidence, rules = (known.evidence, known.rules) if known else ((), ())
+    # What waits from before rules were noted is drift of the inputs.
+    unknown = ("data_drift",) * (len(evidence) - len(rules))
     return Cause(
         kind="drift",
         onset=onset,
-        until=max(event.end, known.until) if known else event.end,
+        until=max(span.end, known.until) if known else span.end,
         ready_at=onset + spec.retrain.collect + spec.data.label_maturity,
-        evidence=(*(known.evidence if known else ()), text),
+        evidence=(*evidence, text),
+        rules=(*unknown, *rules, rule),
     )

@@ -23,6 +23,8 @@ def promoted(state: State, passed: Passed, reason: str) -> Decision:
         "fresh": passed.fresh,
         "waiting": tuple(cause for cause in state.waiting if cause not in covered),
         "matured": None,
+        "slices": (),
+        "moved": (),
         "alike": False,
         "unpromoted": 0,
         "held": None,

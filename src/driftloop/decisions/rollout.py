@@ -125,6 +125,8 @@ def _restored(state: State, target: str) -> Decision:
     update = {
         "champion": target,
         "matured": None,
+        "slices": (),
+        "moved": (),
         "alike": False,
         "rollout": None,
         # What is left is known still, as the last that ``previous`` would come to.

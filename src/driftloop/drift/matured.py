@@ -1,18 +1,20 @@
 """Matured: records whose outcome is decided, as sums, judged against their bundle's concept. Pure.
 
 Records become mature day after day; their sums grow until a window's worth of rows is there,
-then they are judged with the loop's budget of false alarms, as windows of inputs are.
+then they are judged with the loop's budget of false alarms, as windows of inputs are. A slice
+grows by itself: it takes it longer to be a window's worth, and its level follows from its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from driftloop.drift import wording
+from driftloop.drift.slices import MOST
 from driftloop.loop import Drift
 from driftloop.value import Value
 from driftloop_contracts import event_types
@@ -25,8 +27,8 @@ class Matured(Value):
     """Mature records of one bundle.
 
     ``start``, ``end``: when they were asked; ``period``: how long it took them to become mature
-    one after another; ``tests``: on any window of the loop; ``concept``, ``seen``: as an event
-    carries them.
+    one after another; ``tests``: on any window of the loop, of a slice with its share
+    (slices.py); ``concept``, ``seen``: as an event carries them; ``slice``: '' for all records.
     """
 
     bundle: str
@@ -37,6 +39,7 @@ class Matured(Value):
     tests: int = Field(gt=0)
     concept: dict[str, Any]
     seen: dict[str, Any]
+    slice: str = Field(default="", max_length=200)
 
     def __add__(self, other: Matured) -> Matured:
         """Return both together."""
@@ -55,13 +58,50 @@ class Matured(Value):
         """Return whether it is to be judged, by the limits of a window."""
         return self.rows >= drift.window.rows or self.period >= drift.window.max_duration
 
-    def shift(self, drift: Drift) -> str:
-        """Return the evidence that outcomes left the predictions; nothing where they did not."""
+    def judge(self, drift: Drift) -> Followed:
+        """Return whether outcomes left the predictions."""
         seconds = self.period.total_seconds()
         alpha = level.of_test(drift.false_alarms.per_second, seconds, self.tests)
         known, seen = concept.from_data(self.concept), concept.followed(self.seen)
-        shifts: Sequence[Test] = [test for test in known.judge(seen, alpha) if test.shift]
-        return wording.outcomes(shifts, *known.rates(seen), known.min_effect) if shifts else ""
+        tests = tuple(known.judge(seen, alpha))
+        return Followed(self, *known.rates(seen), tests, known.min_effect)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What mature records show: how many came, ``observed``, and how many were to, ``expected``.
+
+    ``expected``: what was predicted, put right by how far the model was off on its held-out rows.
+    """
+
+    part: Matured
+    observed: float
+    expected: float
+    tests: tuple[Test, ...]
+    min_effect: float
+
+    @property
+    def shifts(self) -> tuple[Test, ...]:
+        """Return the tests that are sure and large enough."""
+        return tuple(test for test in self.tests if test.shift)
+
+    @property
+    def effect(self) -> float:
+        """Return the largest effect (Cohen's h) of what shifted."""
+        return max((test.effect for test in self.shifts), default=0.0)
+
+    def sentence(self, moved: bool) -> str:
+        """Return the evidence of concept drift; ``moved``: the inputs did, at the same time."""
+        rates = self.observed, self.expected
+        return wording.concept(self.part.slice, self.shifts, *rates, self.min_effect, moved)
+
+
+def slices_of(data: object) -> tuple[Matured, ...]:
+    """Return the slices that an event tells of; raise InvalidInput for anything else."""
+    if not isinstance(data, list) or len(data) > MOST:
+        what, allowed = "slices", f"a list of at most {MOST}"
+        raise InvalidInput(what, event_types.COHORT_SCORED, allowed, data)
+    return tuple(map(from_data, data))
 
 
 def from_data(data: object) -> Matured:

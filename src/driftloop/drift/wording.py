@@ -28,17 +28,37 @@ def joint(effect: float, threshold: float) -> str:
     return f"a classifier tells the window from the reference, {gini}"
 
 
-def outcomes(tests: Sequence[Test], rate: float, expected: float, threshold: float) -> str:
+def concept(
+    part: str, tests: Sequence[Test], rate: float, expected: float, threshold: float, moved: bool
+) -> str:
     """Return the evidence that outcomes do not follow the predictions any more.
 
-    >>> outcomes([Test("rate", 9.0, 1e-9, 0.31, True)], 0.03, 0.02, 0.05)
-    '0.03 of them came where 0.02 was expected, rate by effect 0.310 (threshold 0.050, p = 1.0e-09)'
+    ``part``: the slice ('': of all); ``moved``: the inputs shifted in the same time.
+
+    >>> shift = Test("rate", 9.0, 1e-9, 0.31, True)
+    >>> concept("category = ski", [shift], 0.12, 0.2, 0.05, False).partition(", rate")[0]
+    'concept drift in category = ski: outcomes 12 % where 20 % are predicted, inputs unchanged'
     """
     evidence = ", ".join(
         f"{t.name} by effect {t.effect:.3f} (threshold {threshold:.3f}, p = {t.p_value:.1e})"
         for t in tests
     )
-    return f"{rate:.3g} of them came where {expected:.3g} was expected, {evidence}"
+    where = f" in {part}" if part else ""
+    inputs = "the inputs moved as well" if moved else "inputs unchanged"
+    return f"concept drift{where}: {_rates(rate, expected)}, {inputs}, {evidence}"
+
+
+def held(rate: float, expected: float) -> str:
+    """Return that outcomes follow the predictions although the inputs moved.
+
+    >>> held(0.121, 0.12)
+    'data drift: the inputs moved; predictions still hold, outcomes 12.1 % where 12 % are predicted'
+    """
+    return f"data drift: the inputs moved; predictions still hold, {_rates(rate, expected)}"
+
+
+def _rates(rate: float, expected: float) -> str:
+    return f"outcomes {100 * rate:.3g} % where {100 * expected:.3g} % are predicted"
 
 
 def fault(feature: Mapping[str, Any]) -> str:

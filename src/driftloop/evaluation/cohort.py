@@ -29,7 +29,8 @@ WAITED = timedelta(days=7)
 
 def columns(loop: LearningLoop) -> tuple[str, ...]:
     """Return what a loop's cohorts are made of, in the inference log."""
-    return (*COLUMNS, loop.spec.gate.entity)
+    gate = loop.spec.gate
+    return tuple(dict.fromkeys((*COLUMNS, gate.entity, *gate.slices.columns)))
 
 
 def since(loop: LearningLoop, start: datetime) -> datetime:
@@ -61,14 +62,20 @@ def between(
         return None
     values = numbers.score(rows["prediction"], rows["positives"], rows["weight"]).values()
     asked = rows["event_time"]
-    return values | {
-        "kpi": kpi.evaluate(loop.spec.objective.kpi.formula, values),
-        "start": times.to_text(asked.min().floor("D").to_pydatetime()),
-        "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
-        "coverage": found.coverage.share,
-        "outcomes": watched.told(rows, end - start) if watched else None,
-        "beside": beside.compare(rows, loop),
-    }
+    by_slice = watched.by_slice(rows, end - start) if watched else []
+    told: dict[str, Any] = {"slices": by_slice} if by_slice else {}
+    return (
+        values
+        | told
+        | {
+            "kpi": kpi.evaluate(loop.spec.objective.kpi.formula, values),
+            "start": times.to_text(asked.min().floor("D").to_pydatetime()),
+            "end": times.to_text(asked.max().ceil("D").to_pydatetime()),
+            "coverage": found.coverage.share,
+            "outcomes": watched.told(rows, end - start) if watched else None,
+            "beside": beside.compare(rows, loop),
+        }
+    )
 
 
 def _seen(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[pd.Timestamp]:

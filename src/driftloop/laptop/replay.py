@@ -260,11 +260,12 @@ class Replay:
         version = self.serving.pair.version
         if version not in self._watched_bundles:
             store, name = self.archive.store, self.usecase.loop.name
+            names = (bundle.OUTCOMES, bundle.SLICES)
             with tempfile.TemporaryDirectory() as folder:
                 manifest = bundle.fetch(store, name, version, Path(folder), self.trusted)
                 files = {file: (Path(folder) / file).read_bytes() for file in manifest.files}
             self._watched_bundles[version] = concept.watched(
-                version, files[bundle.BASELINE], files.get(bundle.OUTCOMES)
+                version, files[bundle.BASELINE], *(files.get(name) for name in names)
             )
         return self._watched_bundles[version]
 

@@ -158,7 +158,7 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
     steps before returned.
     """
     from driftloop.bundle import cost, model_file, packing
-    from driftloop.drift import calibration, concept
+    from driftloop.drift import calibration, concept, slices
     from driftloop.training import fit
 
     case, work = _open(loop, order)
@@ -174,6 +174,9 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
     known = concept.build(_read(paths["scored"]), frame, predicted, case.loop)
     if known:
         files[contract.OUTCOMES] = known.to_json()
+    parts = concept.build_slices(_read(paths["scored"]), frame, predicted, case.loop)
+    if parts:
+        files[contract.SLICES] = slices.to_json(parts)
     manifest = packing.write(
         _store(store),
         case.loop.name,

@@ -72,7 +72,8 @@ def test_outcomes_that_left_the_predictions_are_a_cause(
     decision = after(serving(), ads, event(watched, frame(1, 2, shift=1.0, day=8)))
     (cause,) = decision.state.waiting
     assert (cause.kind, cause.onset) == ("drift", (START + 8 * DAY).to_pydatetime())
-    assert "(outcomes) shifted" in cause.evidence[0]
+    assert "concept drift: outcomes " in cause.evidence[0]
+    assert cause.rules == ("concept_drift",)
     assert decision.state.matured is None
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,6 +39,8 @@ Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 BINS = 10
 """Bins of the held-out rows: each holds as much of the outcomes' variance."""
+SLICE_BINS = 4
+"""Bins of a part of them: it has fewer rows."""
 MAX_BINS = 100
 """Most bins that an event may carry."""
 WHERE = "a cohort"
@@ -172,12 +174,24 @@ def measure(held_out: Judged, trained: Judged, min_effect: float) -> Concept:
     ``trained``: rows of a model that did see them. They do not tell how far it is off, but how
     much days differ, which the few held-out ones do not.
     """
+    return _measured(held_out, (held_out, trained), min_effect, BINS)
+
+
+def measure_slice(held_out: Judged, trained: Judged, min_effect: float) -> Concept:
+    """Return the same of a part of the rows, in fewer bins.
+
+    Its held-out rows are so few that any design effect found in them would be chance.
+    """
+    return _measured(held_out, (trained,), min_effect, SLICE_BINS)
+
+
+def _measured(held_out: Judged, samples: Sequence[Judged], min_effect: float, bins: int) -> Concept:
     variance = held_out.weight * held_out.probability * (1 - held_out.probability)
-    cuts = _cuts(held_out.probability, variance)
+    cuts = _cuts(held_out.probability, variance, bins)
     usual = _counted(cuts, held_out.probability, held_out.positives, held_out.weight)
-    effects = [_design_effects(rows, cuts) for rows in (held_out, trained)]
-    rate, bins = (max(pair) for pair in zip(*effects, strict=True))
-    return Concept(cuts, usual, rate, bins, min_effect)
+    effects = [_design_effects(rows, cuts) for rows in samples]
+    rate, relation = (max(one) for one in zip(*effects, strict=True))
+    return Concept(cuts, usual, rate, relation, min_effect)
 
 
 def from_json(content: bytes) -> Concept:
@@ -233,13 +247,13 @@ def _design_effects(rows: Judged, cuts: tuple[float, ...]) -> tuple[float, float
     return effective.largest(found[0]), effective.largest(found[1])
 
 
-def _cuts(probability: Floats, variance: Floats) -> tuple[float, ...]:
+def _cuts(probability: Floats, variance: Floats, bins: int) -> tuple[float, ...]:
     """Return the bounds between bins of as much variance each."""
     order = np.argsort(probability, kind="stable")
     total = np.cumsum(variance[order])
     if not len(total) or total[-1] <= 0:
         return ()
-    places = np.searchsorted(total / total[-1], np.arange(1, BINS) / BINS)
+    places = np.searchsorted(total / total[-1], np.arange(1, bins) / bins)
     found = np.unique(probability[order][np.minimum(places, len(order) - 1)])
     return tuple(float(cut) for cut in found[found < probability.max()])
 

@@ -64,6 +64,7 @@ def cohort(event: CloudEvent) -> decisions.CohortMatured | None:
     return decisions.CohortMatured(
         part=None if told is None else matured.from_data(told),
         beside=None if beside is None else outcomes.from_data(beside),
+        slices=matured.slices_of(event.data.get("slices", [])),
     )
 
 
