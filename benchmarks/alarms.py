@@ -18,10 +18,12 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import outcome_streams
+import sliced_streams
 from peer_rules import DAY, PEERS, PER_DAY, REFERENCE, Columns, Stream, part
 from scipy import signal, stats
 
@@ -357,13 +359,16 @@ def changes(seeds: int) -> list[dict[str, Any]]:
 def followed(seeds: int, days: int) -> list[dict[str, Any]]:
     """Count the alarms of outcomes that follow their predictions, and the rows after a flip."""
     bars = []
-    for name, stream in outcome_streams.QUIET.items():
-        alarms = sum(outcome_streams.quiet(stream, seed, days) for seed in range(seeds))
+    whole = {n: partial(outcome_streams.quiet, s) for n, s in outcome_streams.QUIET.items()}
+    for name, quiet_days in (whole | sliced_streams.QUIET).items():
+        alarms = sum(quiet_days(seed, days) for seed in range(seeds))
         budget = seeds * days / BUDGET_DAYS
         print(f"{name}: {alarms} alarms of {budget:.1f} allowed", flush=True)
         bars.append(against_budget(name, alarms, budget))
-    found = np.array([outcome_streams.until_found(seed, LIMIT) for seed in range(seeds)])
-    bars.append(detection("concept flip", found))
+    for name, until in (
+        {"concept flip": outcome_streams.until_found} | sliced_streams.FLIPS
+    ).items():
+        bars.append(detection(name, np.array([until(seed, LIMIT) for seed in range(seeds)])))
     return bars
 
 

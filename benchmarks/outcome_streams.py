@@ -59,7 +59,7 @@ def quiet(stream: Stream, seed: int, days: int) -> int:
     return sum(flagged(known, among(rows, part)) for part in parts)
 
 
-def among(rows: Judged, part: slice) -> Judged:
+def among(rows: Judged, part: slice | np.ndarray) -> Judged:
     """Return some of the rows."""
     return Judged(rows.probability[part], rows.positives[part], rows.weight[part], rows.cells[part])
 

@@ -14,7 +14,7 @@ from driftloop.drift.matured import Matured
 from driftloop.drift.slices import Slice
 from driftloop.loop import LearningLoop
 from driftloop_contracts import baseline
-from driftloop_contracts.drift import concept
+from driftloop_contracts.drift import concept, level
 from driftloop_contracts.drift.concept import Concept, Judged
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -40,7 +40,7 @@ class Watched:
         own = self._own(rows)
         if own.empty:
             return None
-        tests, _ = slices.shared(self.tests, len(self.slices))
+        tests, _ = level.shared(self.tests, len(self.slices))
         told = self._told(own, own, self.concept, period, tests)
         return told.model_dump(mode="json", exclude={"slice"})
 
@@ -49,7 +49,7 @@ class Watched:
         own = self._own(rows)
         if own.empty:
             return []
-        _, tests = slices.shared(self.tests, len(self.slices))
+        _, tests = level.shared(self.tests, len(self.slices))
         found = [
             self._told(own, own[one.part.inside(own)], one.concept, period, tests, one.part.name)
             for one in self.slices

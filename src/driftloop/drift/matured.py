@@ -28,7 +28,7 @@ class Matured(Value):
 
     ``start``, ``end``: when they were asked; ``period``: how long it took them to become mature
     one after another; ``tests``: on any window of the loop, of a slice with its share
-    (slices.py); ``concept``, ``seen``: as an event carries them; ``slice``: '' for all records.
+    (level.shared); ``concept``, ``seen``: as an event carries them; ``slice``: '' for all records.
     """
 
     bundle: str
@@ -55,8 +55,15 @@ class Matured(Value):
         )
 
     def is_complete(self, drift: Drift) -> bool:
-        """Return whether it is to be judged, by the limits of a window."""
-        return self.rows >= drift.window.rows or self.period >= drift.window.max_duration
+        """Return whether it is to be judged, by the limits of a window.
+
+        A slice waits for as many likely positives as its bins need, which predictions tell.
+        """
+        if self.period >= drift.window.max_duration:
+            return True
+        if self.rows < drift.window.rows:
+            return False
+        return not self.slice or concept.followed(self.seen).likely >= concept.SLICE_LIKELY
 
     def judge(self, drift: Drift) -> Followed:
         """Return whether outcomes left the predictions."""

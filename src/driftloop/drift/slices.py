@@ -4,14 +4,8 @@ They are the values of the columns in ``gate.slices.columns`` as training saw th
 categories, or quarters of a number. At most ``MOST``, the largest by weight, none smaller than
 ``gate.slices.minShare``. What training did not see belongs to no slice, only to the whole.
 
-Multiplicity: outcomes have the level of two tests on a window (level.OUTCOMES). Where there are
-slices the whole has one half of it and they share the other half alike,
-
-    whole     2 tests as of 2 T on a window        T: tests on any window of the loop
-    a slice   2 tests as of 2 S T                  S: slices
-
-which adds up to 2 tests as of T (Sidak), however the slices depend on each other to first order
-(Bonferroni). So nothing else in the loop loses power, and the budget covers all of them.
+All of them share the part of the budget that outcomes have (level.shared), so nothing else in the
+loop loses power.
 """
 
 from __future__ import annotations
@@ -82,15 +76,6 @@ class Slice:
 
     part: Part
     concept: Concept
-
-
-def shared(tests: int, count: int) -> tuple[int, int]:
-    """Return by how many tests the level of a window is divided for the whole, and for a slice.
-
-    >>> shared(10, 0), shared(10, 5)
-    ((10, 0), (20, 100))
-    """
-    return (2 * tests, 2 * tests * count) if count else (tests, 0)
 
 
 def found(rows: pd.DataFrame, loop: LearningLoop) -> tuple[Part, ...]:

@@ -171,11 +171,10 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         contract.REFERENCE: parquet.dump(reference),
         contract.BASELINE: baseline.to_json(),
     }
-    known = concept.build(_read(paths["scored"]), frame, predicted, case.loop)
-    if known:
+    held_out = _read(paths["scored"]), frame, predicted, case.loop
+    if known := concept.build(*held_out):
         files[contract.OUTCOMES] = known.to_json()
-    parts = concept.build_slices(_read(paths["scored"]), frame, predicted, case.loop)
-    if parts:
+    if parts := concept.build_slices(*held_out):
         files[contract.SLICES] = slices.to_json(parts)
     manifest = packing.write(
         _store(store),

@@ -64,7 +64,7 @@ def test_a_whole_number_is_the_same_slice_with_and_without_missing_ones() -> Non
 def test_whole_and_slices_share_the_level_of_the_two_tests(
     tests: int, count: int, per_window: float
 ) -> None:
-    whole, each = slices.shared(tests, count)
+    whole, each = level.shared(tests, count)
     rate, window = -np.log1p(-per_window), 1.0
     spent = 2 * level.of_test(rate, window, whole) + 2 * count * level.of_test(rate, window, each)
     allowed = 2 * level.of_test(rate, window, tests)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftloop.drift.concept import Watched
+from driftloop.drift.slices import Part, Slice
 from driftloop.evaluation import cohort
 from driftloop.loop import LearningLoop
 from driftloop.spec.data import LabelSource
+from driftloop_contracts.drift.concept import Judged, measure_slice
 
 NOON = pd.Timestamp("2026-01-01T12:00:00Z").as_unit("us")
 HOUR = pd.Timedelta(hours=1)
@@ -89,3 +93,24 @@ def test_whatever_the_times_of_the_jobs_each_record_is_in_one_cohort(
     found = [between(ads, frame, outcomes, a, b) for a, b in zip([0, *ends], ends, strict=False)]
     judged = sum(one["rows"] for one in found if one)
     assert judged == sum(there for _, _, there in records)
+
+
+def test_slices_are_told_beside_the_whole_where_there_are_any(ads: LearningLoop) -> None:
+    own = ads.spec.gate.slices.model_copy(update={"columns": ("category", "query_id")})
+    gate = ads.spec.gate.model_copy(update={"slices": own})
+    loop = ads.model_copy(update={"spec": ads.spec.model_copy(update={"gate": gate})})
+    assert cohort.columns(loop) == (*cohort.columns(ads), "category")
+    records = asked([0, 0, 0, 0]).assign(category=["ski", "ski", "hats", None])
+    outcomes = told(*[(number, 1.0, 1, 0) for number in range(4)])
+    judged = Judged(np.full(50, 0.5), np.arange(50) % 2.0, np.ones(50), np.arange(50) // 5)
+    known = measure_slice(judged, judged, 0.05)
+    parts = tuple(Slice(Part("category", name), known) for name in ("ski", "hats", "boots"))
+    start, end = ((NOON + hour * HOUR).to_pydatetime() for hour in (23, 47))
+    whole = cohort.between(records, outcomes, loop, start, end, Watched("v1", known, 20))
+    assert whole
+    assert "slices" not in whole
+    found = cohort.between(records, outcomes, loop, start, end, Watched("v1", known, 20, parts))
+    assert found
+    assert found["outcomes"]["rows"] == 4
+    rows = {one["slice"]: one["rows"] for one in found["slices"]}
+    assert rows == {"category = ski": 2, "category = hats": 1, "category = boots": 0}

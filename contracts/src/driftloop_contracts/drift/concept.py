@@ -41,6 +41,8 @@ BINS = 10
 """Bins of the held-out rows: each holds as much of the outcomes' variance."""
 SLICE_BINS = 4
 """Bins of a part of them: it has fewer rows."""
+SLICE_LIKELY = 10.0 * SLICE_BINS
+"""Predicted positives (or negatives) that a part is worth judging from, before its time is up."""
 MAX_BINS = 100
 """Most bins that an event may carry."""
 WHERE = "a cohort"
@@ -71,6 +73,12 @@ class Followed:
             raise InvalidInput("outcomes", WHERE, bins, len(other.weight))
         own, more = asdict(self), asdict(other)
         return Followed(**{n: tuple(map(sum, zip(own[n], more[n], strict=True))) for n in own})
+
+    @property
+    def likely(self) -> float:
+        """Return how many positives are predicted, or negatives where these are fewer."""
+        predicted = sum(self.predicted)
+        return min(predicted, sum(self.weight) - predicted)
 
     def to_data(self) -> dict[str, Any]:
         """Return them as JSON data."""

@@ -44,6 +44,24 @@ def tests_of(rules: Iterable[Tested]) -> int:
     return sum(rule.tests for rule in rules) + JOINT + OUTCOMES
 
 
+def shared(tests: int, slices: int) -> tuple[int, int]:
+    """Return by how many tests a window's level is divided for all outcomes, and for a slice's.
+
+    Outcomes have the level of two of ``tests``. Where they are followed by slice the whole has
+    half of it, and S slices share the other half alike,
+
+        whole     2 tests as of 2 T on a window        T: tests on any window of the loop
+        a slice   2 tests as of 2 S T
+
+    which adds up to two as of T (Sidak; to first order Bonferroni, so slices may depend on
+    each other).
+
+    >>> shared(10, 0), shared(10, 5)
+    ((10, 0), (20, 100))
+    """
+    return (2 * tests, 2 * tests * slices) if slices else (tests, 0)
+
+
 def of_test(alarms_per_second: float, window_seconds: float, tests: int) -> float:
     """Return the significance level of one of ``tests`` tests on one window.
 
