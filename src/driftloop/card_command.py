@@ -14,10 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from driftloop import last_run, usecase
-from driftloop.bundle import retention
+from driftloop.bundle import newest
 from driftloop.training import outcome
 from driftloop_contracts import baseline, bundle, signature
-from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import ObjectStore
 
 
@@ -35,7 +34,7 @@ def card(
 
     case = usecase.find(name)
     store, loop = last_run.store(case.name, run), case.loop.name
-    wanted = _known(store, loop, version)
+    wanted = newest.known(store, loop, version)
     with tempfile.TemporaryDirectory() as folder:
         trusted = signature.trusted(os.environ)
         manifest = bundle.fetch(store, loop, wanted, Path(folder), trusted)
@@ -44,15 +43,6 @@ def card(
     target = out or Path(f"{wanted}.html")
     target.write_text(page.render(asdict(manifest), verdict, watched), encoding="utf-8")
     sys.stdout.write(f"{target}\n")
-
-
-def _known(store: ObjectStore, loop: str, version: str) -> str:
-    """Return the version asked for, or the newest; raise InvalidInput for one that is not there."""
-    known = retention.stored(store, loop)
-    if not known or (version and version not in known):
-        allowed = f"one of {', '.join(known[-9:])}" if known else "one; there are none"
-        raise InvalidInput("a bundle", store.uri, allowed, version or "nothing")
-    return version or known[-1]
 
 
 def _verdict(store: ObjectStore, loop: str, retraining: str) -> Mapping[str, Any]:

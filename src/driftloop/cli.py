@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from driftloop import (
+    analyse_command,
     card_command,
     cluster_commands,
     keys_command,
@@ -112,6 +113,7 @@ def loops() -> None:
 app.command()(new_command.new)
 app.command()(parity_command.parity)
 app.command()(card_command.card)
+app.command()(analyse_command.analyse)
 app.command()(lineage_command.lineage)
 app.command()(retain_command.retain)
 app.command()(scope_command.scope)

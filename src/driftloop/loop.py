@@ -26,6 +26,7 @@ from driftloop.spec.objective import Objective
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.spec.scoping import Scoping
+from driftloop.spec.search import Search
 from driftloop_contracts.errors import InvalidInput
 
 API_VERSION = "driftloop.io/v1alpha1"
@@ -36,7 +37,7 @@ class Training(Spec):
     """The data window, the recency half-life of sample weights, and who competes.
 
     ``holdout``: the latest share of the window that judges; the winner is fitted again on all
-    of it before release (docs/adr/0005).
+    of it before release (docs/adr/0005); ``search``: for better parameters, off where left out.
     """
 
     window: Duration
@@ -45,6 +46,7 @@ class Training(Spec):
     estimators: tuple[str, ...] = Field(min_length=1)
     min_rows: int = Field(gt=0)
     imbalance: Imbalance = Field(default_factory=Imbalance)
+    search: Search | None = None
 
 
 OLDER_NAMES = {"duration": "minDuration", "minRows": "rows"}

@@ -50,7 +50,8 @@ class UseCase:
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
     labels.py    ``weighted_labels(rows) -> (positions, y, weight)`` and, where there are rules of
                  thumb, ``labelling_functions() -> list[LabellingFunction]``
-    model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}``
+    model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}`` and,
+                 for ``training.search``, ``search_spaces() -> {name: {parameter: values}}``
 
     Scoping also takes, where they are, ``steps(loop, span) -> frame`` of data.py and, of rules.py
     or model.py, ``rules() -> {name: callable(frame) -> probabilities, or yes and no}``.
@@ -129,6 +130,12 @@ class UseCase:
         given = getattr(self._module("data"), "steps", None)
         found: pd.DataFrame | None = given(self.loop, span) if given else None
         return found
+
+    def search_spaces(self) -> dict[str, Mapping[str, list[Any]]]:
+        """Return each estimator's parameters with the values that a search may try; often none."""
+        declared = getattr(self._module("model"), "search_spaces", None)
+        spaces: dict[str, Mapping[str, list[Any]]] = declared() if declared else {}
+        return spaces
 
     def _module(self, noun: str) -> ModuleType:
         return load_module(self.folder, self.name, noun)

@@ -14,7 +14,7 @@ VENDORS_SHARE, VENDORS_ERROR = 1 / 3, 0.005
 """Share of the pairs that the vendor labels, and of those that it shows though nobody should."""
 SAMPLE = 200_000
 LISTED, TESTED, STAND_FOR = 1_500, 600, 400.0
-"""Pairs of the advertisers' lists to learn from and to test on; what a tested negative stands for."""
+"""Listed pairs to learn from, those to test on, and what a tested negative stands for."""
 
 
 def sampled(market: Market, days: tuple[int, int], rng: np.random.Generator) -> pd.DataFrame:

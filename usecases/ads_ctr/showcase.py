@@ -1,4 +1,4 @@
-"""Showcase: one ad a search, chosen by a score, what it brought, and how probable the choice was."""
+"""Showcase: one ad a search, chosen by a score, what it brought, and how likely the choice was."""
 
 from collections.abc import Callable
 

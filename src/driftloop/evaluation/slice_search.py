@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
 
-from driftloop.evaluation.difference import halves
-from driftloop.evaluation.slices import Slice
+from driftloop.evaluation.difference import Floats, halves
+from driftloop.evaluation.slices import Mask, Slice
 
 DEPTH = 2
 """Conditions of one found slice."""
@@ -45,12 +45,28 @@ def found(
     looks = halves(scored[entity], rng) == 0
     if not columns or not 0 < looks.sum() < len(scored):
         return []
-    inputs, labels = _inputs(scored, columns)
     worse = (scored["candidate_loss"] - scored["champion_loss"]).to_numpy("float64")
+    usual = scored["champion_loss"].to_numpy("float64")
+    suspects = suspected(scored, columns, worse, usual, margin, looks)
+    return [Slice(one.name, ~looks & one.inside, is_found=True) for one in suspects]
+
+
+def suspected(
+    rows: pd.DataFrame,
+    columns: Sequence[str],
+    worse: Floats,
+    usual: Floats,
+    margin: float,
+    looks: Mask,
+) -> list[Slice]:
+    """Return where the rows that ``looks`` marks suspect a harm, as parts of all rows.
+
+    ``worse``: of each row, the loss too much; ``usual``: the loss that ``margin`` is a share of.
+    """
+    inputs, labels = _inputs(rows, columns)
     tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAST_SHARE, random_state=0)
     tree.fit(inputs[looks], worse[looks])
     leaves = tree.apply(inputs)
-    usual = scored["champion_loss"].to_numpy("float64")
     suspects = {}
     for leaf in np.unique(leaves[looks]):
         own = looks & (leaves == leaf)
@@ -58,8 +74,7 @@ def found(
         if relative >= margin * SUSPECT:
             suspects[int(leaf)] = relative
     worst = sorted(suspects, key=lambda leaf: -suspects[leaf])[:MOST]
-    called = {leaf: _name(tree.tree_, leaf, labels) for leaf in worst}
-    return [Slice(called[leaf], ~looks & (leaves == leaf), is_found=True) for leaf in worst]
+    return [Slice(_name(tree.tree_, leaf, labels), leaves == leaf, True) for leaf in worst]
 
 
 def _inputs(scored: pd.DataFrame, columns: Sequence[str]) -> tuple[Any, list[tuple[str, str]]]:

@@ -19,6 +19,7 @@ from rich.console import Console
 from driftloop import last_run, parity_check, parquet
 from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.archive import Archive
+from driftloop.bundle import newest
 from driftloop.laptop import console as view
 from driftloop.laptop import environment, sink, summary
 from driftloop.laptop.compare import Comparison
@@ -221,7 +222,7 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
         "data": str(request.span.data) if request.span.data else "simulator",
         "seed": request.span.seed,
     }
-    facts = {
+    facts: dict[str, Any] = {
         "replay_from": times.to_text(replay.start.to_pydatetime()),
         "predictions": int((served.version != "").sum()),
         "inference_records": replay.log.count(),
@@ -232,6 +233,7 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
         "retrainings": summary.retrainings(ledger.retrainings(loop.name)),
         "decisions": ledger.decisions(loop.name),
         "comparison": {},
+        "analysis": newest.facts(replay.archive.store, loop.name).get("analysis"),
     }
     if traffic.changes:
         facts |= summary.truth(traffic, log.events, replay.start, SETTLE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from driftloop.report import document, sections, wording
+from driftloop.report import analysis, document, sections, wording
 from driftloop.report.table import Markup, paragraphs, table
 from driftloop_contracts.baseline import Baseline
 
@@ -35,8 +35,11 @@ def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Ba
         _header(manifest),
         document.section("Where it came from", _origin(facts)),
         document.section("How it predicts", _losses(facts, verdict)),
+        document.section("Against baselines", analysis.baselines(facts.get("analysis") or {})),
         document.section("What the gate said", _gate(verdict)),
         document.section("Slices", _slices(verdict.get("slices") or ())),
+        document.section(analysis.FAILS, analysis.failures(facts.get("analysis") or {})),
+        document.section("Columns", analysis.columns(facts.get("analysis") or {})),
         document.section("What is watched", _watched(baseline)),
         document.section("Files", _files(manifest)),
     ]
@@ -69,6 +72,7 @@ def _origin(facts: Mapping[str, Any]) -> str:
         ("cause", facts.get("cause")),
         ("declaration changed since the champion", _yes(facts.get("changed"))),
         ("training window", " to ".join(map(str, facts.get("training_window") or ()))),
+        ("parameters found by a search", _set(facts.get("parameters"))),
         ("judged on rows from", facts.get("holdout_start")),
         ("columns", ", ".join(map(str, facts.get("columns") or ()))),
         ("estimators that competed", ", ".join(map(str, facts.get("estimators") or ()))),
@@ -77,6 +81,11 @@ def _origin(facts: Mapping[str, Any]) -> str:
         ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items())),
     ]
     return table(["fact", "value"], [(name, _plain(value)) for name, value in rows])
+
+
+def _set(parameters: object) -> str:
+    found = parameters if isinstance(parameters, Mapping) else {}
+    return ", ".join(f"{name} = {value}" for name, value in found.items())
 
 
 def _losses(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:

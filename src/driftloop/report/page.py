@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import escape
 
 from driftloop.report import (
+    analysis,
     document,
     drift_plot,
     figures,
@@ -40,6 +41,10 @@ def render(summary: Summary, events: Events) -> str:
         document.section("Drift per feature", _drift(run), anchor="drift"),
         document.section("Model versions", _versions(run), anchor="versions"),
         document.section("Retrainings", sections.retrainings(run), anchor="retrainings"),
+        document.section(
+            "The newest bundle: where it fails and what to do next",
+            analysis.latest(summary.get("analysis") or {}),
+        ),
         document.section("Against other retraining policies", sections.comparison(summary)),
         document.section("Scheduled changes", sections.changes(summary)),
         document.section(

@@ -39,7 +39,8 @@ class Evidence:
     """What is known of a problem; all of it may be lacking.
 
     ``claimed``: the step that is to become faster or better, and take ``predicted_minutes`` each
-    time; ``bottleneck``: what the times of the process say; ``labels``: labelled rows, of which there should be ``least_labels``;
+    time; ``bottleneck``: what the times of the process say; ``labels``: labelled rows, of which
+    there should be ``least_labels``;
     ``positives``, ``negatives``: weighted labels of each kind (None: not of two kinds);
     ``rule``: name of the best rule, ``rule_loss``: its loss; ``target``: loss to reach;
     ``gain``: 1 - loss of ML / loss of the rule, which should be ``least_gain``; ``checks``: of the

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,13 @@ from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from driftloop.development.search import Searched
     from driftloop.evaluation.loss import Floats
 
 
+SEARCHED = "(searched)"
+"""Follows an estimator's name where its parameters are those that a search found."""
+NOTHING: Mapping[str, Any] = {}
 LARGEST = 1e100
 """Beyond this a number is nonsense, and sums of squares would overflow."""
 
@@ -28,7 +33,8 @@ class Choice:
     """The estimator that did best on the held-out rows.
 
     ``candidate`` saw only rows before ``holdout_start``; ``release`` is the same recipe fitted
-    on all rows; ``scores``: each estimator's weighted metric on the held-out rows.
+    on all rows; ``scores``: each estimator's weighted metric on the held-out rows; ``parameters``:
+    those of the choice that a search found; ``searches``: what each search found.
     """
 
     estimator: str
@@ -36,6 +42,8 @@ class Choice:
     release: Any
     holdout_start: pd.Timestamp
     scores: dict[str, float]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    searches: Mapping[str, Searched] = field(default_factory=dict)
 
 
 def choose(usecase: UseCase, rows: pd.DataFrame, onset: datetime | None) -> Choice:
@@ -45,37 +53,74 @@ def choose(usecase: UseCase, rows: pd.DataFrame, onset: datetime | None) -> Choi
     if early.empty or late.empty:
         what = "the training window"
         raise InvalidInput(what, f"loop {usecase.loop.name}", "two or more instants", start)
-    fitted = {name: fit(usecase, name, early) for name in usecase.loop.spec.training.estimators}
-    scores = {name: score(usecase, model, late) for name, model in fitted.items()}
-    best = min(scores, key=lambda name: scores[name])
-    return Choice(best, fitted[best], fit(usecase, best, rows), start, scores)
+    searches = _searches(usecase, early)
+    recipes = {name: (name, NOTHING) for name in usecase.loop.spec.training.estimators}
+    recipes |= {f"{name} {SEARCHED}": (name, one.parameters) for name, one in searches.items()}
+    fitted = {key: fit(usecase, name, early, own) for key, (name, own) in recipes.items()}
+    scores = {key: score(usecase, model, late) for key, model in fitted.items()}
+    best = min(scores, key=lambda key: scores[key])
+    name, own = recipes[best]
+    return Choice(name, fitted[best], fit(usecase, name, rows, own), start, scores, own, searches)
 
 
-def fit(usecase: UseCase, name: str, rows: pd.DataFrame) -> Any:
+def _searches(usecase: UseCase, early: pd.DataFrame) -> dict[str, Searched]:
+    """Return what a search on the rows before the hold-out found for each estimator, if any."""
+    training = usecase.loop.spec.training
+    if training.search is None:
+        return {}
+    from driftloop.development import search
+
+    spaces = usecase.search_spaces()
+    named = [name for name in training.estimators if spaces.get(name)]
+    if not named:
+        return {}
+    positions, inputs, labels, weights, recency = _weighted(usecase, early)
+    policy, times = training.search.shared_by(len(named)), early["event_time"].iloc[positions]
+    found = {}
+    for name in named:
+        estimator = _estimator(usecase, name)
+        own = search.Rows(
+            inputs, labels, weights, weights * recency, times, rebalanced.weight_name(estimator)
+        )
+        found[name] = search.best(estimator, spaces[name], own, policy)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def fit(
+    usecase: UseCase, name: str, rows: pd.DataFrame, parameters: Mapping[str, Any] = NOTHING
+) -> Any:
     """Return the estimator ``name`` fitted on ``rows``, newer rows weighing more.
 
-    Where ``training.imbalance`` samples the rows, probabilities are corrected to those of all.
+    ``parameters``: set before, where they are not the recipe's own. Where ``training.imbalance``
+    samples the rows, probabilities are corrected to those of all.
     """
-    makers = usecase.estimators()
-    if name not in makers:
-        allowed = f"one of {sorted(makers)}"
-        raise InvalidInput("training.estimators", f"loop {usecase.loop.name}", allowed, name)
-    positions, labels, weights = usecase.weighted_labels(rows)
-    inputs = model_inputs(usecase, rows).iloc[positions]
-    recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
-    return rebalanced.fit(
-        makers[name](usecase.loop),
-        inputs,
-        labels,
-        weights * recency[positions],
-        usecase.loop.spec.training.imbalance,
-        keys=_keys(rows, positions),
-    )
+    positions, inputs, labels, weights, recency = _weighted(usecase, rows)
+    estimator = _estimator(usecase, name).set_params(**parameters)
+    policy, keys = usecase.loop.spec.training.imbalance, _keys(rows, positions)
+    return rebalanced.fit(estimator, inputs, labels, weights * recency, policy, keys)
 
 
 def _keys(rows: pd.DataFrame, positions: Any) -> Any:
     """Return what rows are kept by where not all are: their ids, if they have any."""
     return rows["prediction_id"].to_numpy()[positions] if "prediction_id" in rows else None
+
+
+def _estimator(usecase: UseCase, name: str) -> Any:
+    makers = usecase.estimators()
+    if name not in makers:
+        allowed = f"one of {sorted(makers)}"
+        raise InvalidInput("training.estimators", f"loop {usecase.loop.name}", allowed, name)
+    return makers[name](usecase.loop)
+
+
+def _weighted(
+    usecase: UseCase, rows: pd.DataFrame
+) -> tuple[Any, pd.DataFrame, Floats, Floats, Floats]:
+    """Return each weighted label's position in ``rows``, inputs, label, weight and recency."""
+    positions, labels, weights = usecase.weighted_labels(rows)
+    inputs = model_inputs(usecase, rows).iloc[positions]
+    recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
+    return positions, inputs, labels, weights, recency[positions]
 
 
 def recency_weights(times: pd.Series[pd.Timestamp], half_life: pd.Timedelta | Any) -> Floats:

@@ -50,10 +50,14 @@ def fit(
 
 
 def fit_weighted(estimator: Any, inputs: pd.DataFrame, labels: Floats, weights: Floats) -> Any:
-    """Return ``estimator`` fitted with sample weights: a Pipeline hands them to its last step."""
+    """Return ``estimator`` fitted with sample weights."""
+    return estimator.fit(inputs, labels, **{weight_name(estimator): weights})
+
+
+def weight_name(estimator: Any) -> str:
+    """Return what fit calls its sample weights: a Pipeline hands them to its last step."""
     steps = getattr(estimator, "steps", None)
-    name = f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
-    return estimator.fit(inputs, labels, **{name: weights})
+    return f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
 
 
 def _recalibration(

@@ -107,7 +107,14 @@ def train(loop: str, order: str, joined: str, candidate: str, release: str) -> F
     Path(candidate).write_bytes(model_file.dump(choice.candidate))
     Path(release).write_bytes(model_file.dump(choice.release))
     start = choice.holdout_start.isoformat()
-    return {"estimator": choice.estimator, "scores": choice.scores, "holdout_start": start}
+    searched = {name: one.to_data() for name, one in choice.searches.items()}
+    return {
+        "estimator": choice.estimator,
+        "parameters": dict(choice.parameters),
+        "scores": choice.scores,
+        "searches": searched,
+        "holdout_start": start,
+    }
 
 
 def evaluate(
@@ -122,10 +129,11 @@ def evaluate(
     """Write each held-out row's loss under candidate, release and champion to ``scored``.
 
     ``models``: the paths 'candidate' and 'release'; ``facts``: what train returned. Return the
-    metrics, whether the champion came from another declaration (``changed``), and what a person
-    is warned of (``warnings``).
+    metrics, whether the champion came from another declaration (``changed``), the analysis, what a
+    person is warned of (``warnings``) and what sends the loop back (``returned``).
     """
     from driftloop.evaluation import imbalance, scoring
+    from driftloop.training import analysed
 
     case, work = _open(loop, order)
     frame, changed = _read(joined), False
@@ -147,8 +155,12 @@ def evaluate(
         known=float(early["positives"].sum()),
         parameters=len(case.loop.spec.features.columns),
     )
-    told = {"warnings": rare.warnings(), "returned": rare.returns()}
-    return {"metrics": scoring.metrics(losses), "changed": changed} | told
+    rng = np.random.default_rng(work.number)
+    found = analysed.of_candidate(case, early, late, Path(models["candidate"]), facts, rng)
+    metrics = scoring.metrics(losses) | found.comparison.metrics()
+    returned = [*rare.returns(), *(one.to_data() for one in found.returned)]
+    told = {"warnings": rare.warnings(), "returned": returned, "analysis": found.to_data()}
+    return {"metrics": metrics, "changed": changed} | told
 
 
 def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Facts) -> Facts:

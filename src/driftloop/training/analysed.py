@@ -1,0 +1,54 @@
+"""Analysed: the analysis of a use case's judged model, for its bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.bundle import model_file
+from driftloop.development import analysis
+from driftloop.development.analysis import Analysis, Subject
+from driftloop.training import fit
+from driftloop.usecase import UseCase
+
+SUSPICION = "label_suspicion"
+"""A column of the joined rows, where there is one: how likely each row's label is wrong."""
+
+
+def of_candidate(
+    usecase: UseCase,
+    early: pd.DataFrame,
+    late: pd.DataFrame,
+    candidate: Path,
+    facts: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> Analysis:
+    """Return the analysis of the model in ``candidate``; ``facts``: what train returned."""
+    spec, model = usecase.loop.spec, model_file.load(candidate)
+    name, parameters = str(facts["estimator"]), facts.get("parameters") or {}
+
+    def refit(rows: pd.DataFrame) -> Any:
+        fitted = fit.fit(usecase, name, rows, parameters)
+        return lambda later: fit.predict(usecase, fitted, later)
+
+    subject = Subject(
+        columns=tuple(spec.features.names()),
+        entity=spec.gate.entity,
+        predict=lambda rows: fit.predict(usecase, model, rows),
+        fit=refit,
+        named=spec.gate.slices.columns,
+        suspicion=SUSPICION if SUSPICION in early and SUSPICION in late else "",
+        leakage=spec.gate.leakage,
+        metric=spec.objective.metric,
+    )
+    return analysis.analyse(_typed(usecase, early), _typed(usecase, late), subject, rng)
+
+
+def _typed(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the model's columns as the model is given them."""
+    inputs = fit.model_inputs(usecase, rows)
+    return rows.assign(**{str(name): inputs[name] for name in inputs})
