@@ -87,8 +87,13 @@ class NoToAll:
         return [self.sentence] if self.found else []
 
     def returned(self) -> Returned | None:
-        """Return that the loop goes back for more positives, where it does."""
-        lacks = self.found and self.is_short
+        """Return that the loop goes back for more positives, where it does.
+
+        A fit of fewer than it takes to learn is no use even where it ranks a little: to catch none
+        of them is to say no to everything.
+        """
+        learnt = self.known is None or self.known >= self.needed
+        lacks = self.is_short and (self.found or (self.caught < NEXT_TO_NONE and not learnt))
         return RULES["few_positives"].returned(self.sentence) if lacks else None
 
     def returns(self) -> list[dict[str, str]]:
