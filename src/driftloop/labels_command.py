@@ -87,6 +87,7 @@ def queue(
 ) -> None:
     """Write the rows that people should label, and beside it why each of them is there."""
     from driftloop.labels import review_file, review_queue
+    from driftloop.labels.classes import NONE
 
     case = _case(context)
     wanted, rng = case.loop.spec.data.labelling.review, np.random.default_rng(seed)
@@ -104,7 +105,7 @@ def queue(
         prediction_id=ids,
         event_time=shown["event_time"].to_numpy(),
         given=called[found.codes[place]],
-        rows=len(found.rows),
+        labelled=int((found.codes != NONE).sum()),
     )
     plan["event_time"] = pd.to_datetime(plan["event_time"], utc=True)
     _plan_of(out).write_bytes(parquet.dump(plan))
@@ -230,7 +231,8 @@ def _audited(console: Console, case: UseCase, plan: pd.DataFrame, taken: pd.Data
     both = plan[plan["given"].notna()].merge(taken, left_on="prediction_id", right_on="id")
     if both.empty:
         return
-    rows, chosen = int(plan["rows"].iloc[0]), int((plan["chosen_by"] != RANDOM).sum())
+    has_label, is_chosen = plan["given"].notna(), plan["chosen_by"] != RANDOM
+    rows, chosen = int(plan["labelled"].iloc[0]), int((has_label & is_chosen).sum())
     by_chance = both["chosen_by"] == RANDOM
     rate = audit.rate(both["label"] != both["given"], by_chance, rows, chosen)
     if math.isnan(rate.estimate):

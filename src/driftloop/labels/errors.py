@@ -39,8 +39,9 @@ class LabelErrors:
     ``joint`` [given, true]: rows, estimated by the confident joint; ``transition`` [true, given]:
     T; ``rate``: of wrong labels, between its two-sided 95 % bounds; ``order``: the labelled rows'
     positions, the most suspect first; ``flagged``: those of the confident joint that are suspected,
-    no more than the rate says; ``proposed``: the class the model holds for likeliest; ``wrong``:
-    P(the label is wrong); ``note``: what the rate rests on, or why it is not known.
+    no more than the rate says, none where it is not known; ``proposed``: the class the model holds
+    for likeliest; ``wrong``: P(the label is wrong), NaN where the rate is not known; ``note``: what
+    the rate rests on, or why it is not known.
     """
 
     classes: tuple[str, ...]
@@ -100,6 +101,7 @@ class LabelErrors:
         """Return the finding, ready for JSON, with the ``k`` most suspect rows."""
         bounds = {name: number(value) for name, value in self.rate._asdict().items()}
         top = self.table(k)
+        top["wrong"] = top["wrong"].astype(object).map(number)
         wrong = {name: number(value) for name, value in self.expected(k)._asdict().items()}
         return {
             "classes": list(self.classes),
@@ -145,9 +147,11 @@ def find(
     order = np.argsort(margin, kind="stable")
     suspected = (sure.any(axis=1) & (counted != given))[order]
     share = noise.rate.estimate
-    most = len(order) if math.isnan(share) else round(share * len(order))
+    most = 0 if math.isnan(share) else round(share * len(order))
     of_row = np.full((3, len(codes)), np.nan)
-    of_row[:, rows] = own, margin, noises.wrong(given, p, noise.transition)
+    of_row[:2, rows] = own, margin
+    if not math.isnan(share):
+        of_row[2, rows] = noises.wrong(given, p, noise.transition)
     return LabelErrors(
         classes=wanted,
         labels=codes,

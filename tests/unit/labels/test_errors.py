@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -173,3 +177,30 @@ def test_sentence_tells_false_alarms() -> None:
     found: LabelErrors = searched(2, 0.1)[1]
     assert isinstance(found.rate, Interval)
     assert "the others are false alarms" in found.sentence(100)
+
+
+@given(
+    arrays(np.float64, st.integers(2, 120), elements=st.floats(0, 1)),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_whatever_the_probabilities_what_is_found_is_sound(
+    p: Any, seed: int, decidable: bool
+) -> None:
+    labels = np.random.default_rng(seed).integers(-1, 2, len(p))
+    labels[:2] = 0, 1
+    found = errors.find(labels, p, ("a", "b"), decidable=decidable)
+    assert sorted(found.order) == np.flatnonzero(labels >= 0).tolist()
+    assert set(found.flagged) <= set(found.order)
+    assert 0 <= found.rate.low <= found.rate.high <= 1
+    assert found.joint.sum() == pytest.approx((labels >= 0).sum())
+    wrong = found.wrong[~np.isnan(found.wrong)]
+    assert ((wrong >= 0) & (wrong <= 1)).all()
+    json.dumps(found.to_data(5), allow_nan=False)
+    assert found.sentence(5)
+
+
+def test_it_all_goes_into_json() -> None:
+    data = json.loads(json.dumps(searched(3, 0.1)[1].to_data(7), allow_nan=False))
+    assert len(data["top"]) == 7
+    assert 0 < data["expected_wrong"]["estimate"] <= 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from driftloop.labels import dependence, label_model
-from driftloop.labels.votes import Votes
+from driftloop.labels.votes import Votes, summaries
 from driftloop_contracts.errors import InvalidInput
 
 ACCURACY, COVERAGE = (0.9, 0.8, 0.7, 0.6, 0.55), (0.7, 0.6, 0.8, 0.5, 0.9)
@@ -186,3 +190,19 @@ def test_no_rows_and_no_such_abstention_are_refused() -> None:
         label_model.fit(votes)
     with pytest.raises(InvalidInput, match="abstention"):
         label_model.fit(simulated(1)[1], abstention="some")  # type: ignore[arg-type]
+
+
+@given(
+    arrays(np.int64, st.tuples(st.integers(1, 12), st.integers(1, 5)), elements=st.integers(-1, 2)),
+    st.sampled_from(["auto", "missing", "informative"]),
+)
+def test_whatever_was_voted_the_probabilities_are_some(codes: Any, abstention: Any) -> None:
+    votes = Votes(codes, tuple("vwxyz"[: codes.shape[1]]), ("a", "b", "c"))
+    found = label_model.fit(votes, abstention=abstention)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+    np.testing.assert_allclose(found.confusion.sum(axis=2), 1)
+    assert found.prior.sum() == pytest.approx(1)
+    assert found.covered.tolist() == (codes >= 0).any(axis=1).tolist()
+    json.dumps(found.to_data(), allow_nan=False)
+    json.dumps([one.to_data() for one in summaries(votes)], allow_nan=False)
+    dependence.dependent(votes, found)
