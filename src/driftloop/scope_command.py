@@ -69,8 +69,8 @@ def _scope(
     bottleneck = _bottleneck(case, span, steps)
     with console.status("Reading the data"):
         traffic = case.read(span)
-        rows = scope_rows.labelled(case, traffic)
-        inventory = _inventory(case, span, traffic, rows, now)
+        rows, share = scope_rows.labelled(case, traffic)
+        inventory = _inventory(case, span, traffic, (rows, share), now)
     with console.status("Joining features as of each row"):
         frame = scope_rows.joined(case, traffic, rows)
     parts = frame, frame
@@ -97,7 +97,11 @@ def _bottleneck(case: UseCase, span: Span, path: Path | None) -> Bottleneck | No
 
 
 def _inventory(
-    case: UseCase, span: Span, traffic: Traffic, rows: pd.DataFrame, now: datetime | None
+    case: UseCase,
+    span: Span,
+    traffic: Traffic,
+    labelled: tuple[pd.DataFrame, float],
+    now: datetime | None,
 ) -> Inventory:
     from driftloop.scoping import inventory
 
@@ -106,7 +110,8 @@ def _inventory(
         case.source_name(span),
         traffic.requests,
         traffic.outcomes,
-        rows,
+        labelled[0],
+        share=labelled[1],
         freshness=spec.data.freshness,
         maturity=spec.label_source.maturity,
         now=now,

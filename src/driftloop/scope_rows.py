@@ -25,8 +25,11 @@ MOST_ROWS = 200_000
 Step = Callable[[], None]
 
 
-def labelled(case: UseCase, traffic: Traffic) -> pd.DataFrame:
-    """Return the rows of the training window whose label is known at the end of ``traffic``."""
+def labelled(case: UseCase, traffic: Traffic) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the training window with a label at the end of ``traffic``.
+
+    And the share of all mature rows that have one.
+    """
     if traffic.requests.empty:
         raise InvalidInput("the traffic", f"use case {case.name}", "one or more rows", "none")
     spec, end = case.loop.spec, _end(traffic)
@@ -34,8 +37,10 @@ def labelled(case: UseCase, traffic: Traffic) -> pd.DataFrame:
     records = traffic.requests.rename(columns={"row_id": "prediction_id"})
     names = {"row_id": "prediction_id", "positives": "value"}
     reports = traffic.outcomes.rename(columns=names).assign(label=source.name)
-    found = join.join(records, reports, source, end.to_pydatetime()).rows
-    return found[found["event_time"] >= end - spec.training.window].reset_index(drop=True)
+    found = join.join(records, reports, source, end.to_pydatetime())
+    mature = found.coverage.records - found.coverage.immature
+    rows = found.rows[found.rows["event_time"] >= end - spec.training.window]
+    return rows.reset_index(drop=True), len(found.rows) / max(1, mature)
 
 
 def joined(

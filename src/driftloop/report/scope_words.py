@@ -42,7 +42,8 @@ def inventory(found: Scope) -> Rows:
     """Return what data there are."""
     one = found.inventory
     delay = ", ".join(wording.duration(seconds) for seconds in one.delay_seconds) or wording.NONE
-    window = f"{one.labels:,} in the training window, {wording.share(one.share_labelled)} of all"
+    share = wording.share(one.share_labelled)
+    window = f"{one.labels:,} in the training window; {share} of all mature rows have one"
     mature = wording.duration(one.maturity_seconds)
     return [
         ("source", one.source),

@@ -53,6 +53,7 @@ def take(
     outcomes: pd.DataFrame,
     labelled: pd.DataFrame,
     *,
+    share: float | None = None,
     freshness: timedelta,
     maturity: timedelta,
     now: datetime | None = None,
@@ -60,7 +61,8 @@ def take(
     """Return the inventory of one source.
 
     ``requests``: event_time and weight; ``outcomes``: event_time and known_time; ``labelled``: the
-    requests whose label is known, with weight and positives; ``now``: when freshness is asked of.
+    requests whose label is known, with weight and positives; ``share``: of the mature requests that
+    have a label (None: as many as ``labelled`` are of ``requests``); ``now``: when freshness is asked of.
     """
     require(requests, ("event_time", "weight"), "the requests")
     require(outcomes, ("event_time", "known_time"), "the outcomes")
@@ -80,7 +82,7 @@ def take(
         labels=len(labelled),
         positives=positives,
         rate=positives / shown if shown else None,
-        share_labelled=len(labelled) / len(requests) if len(requests) else 0.0,
+        share_labelled=len(labelled) / max(1, len(requests)) if share is None else share,
         delay_seconds=tuple(float(delay.quantile(q)) for q in QUANTILES) if len(delay) else (),
         maturity_seconds=maturity.total_seconds(),
     )

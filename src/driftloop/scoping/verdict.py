@@ -40,11 +40,10 @@ class Evidence:
 
     ``claimed``: the step that is to become faster or better, and take ``predicted_minutes`` each
     time; ``bottleneck``: what the times of the process say; ``labels``: labelled rows, of which
-    there should be ``least_labels``;
-    ``positives``, ``negatives``: weighted labels of each kind (None: not of two kinds);
-    ``rule``: name of the best rule, ``rule_loss``: its loss; ``target``: loss to reach;
-    ``gain``: 1 - loss of ML / loss of the rule, which should be ``least_gain``; ``checks``: of the
-    charter.
+    there should be ``least_labels``; ``positives``, ``negatives``: weighted labels of each kind
+    (None: not of two kinds); ``rule``: name of the best rule, ``rule_loss``: its loss; ``target``:
+    loss to reach; ``gain``: 1 - loss of ML / loss of the rule, which should be ``least_gain``;
+    ``checks``: of the charter.
     """
 
     wish: str = ""

@@ -39,13 +39,25 @@ def test_the_slowest_step_is_named_and_what_a_faster_one_saves_is_amdahls() -> N
     assert found.saved("read").estimate < found.saved().estimate
 
 
-def test_a_step_that_ties_with_another_is_seldom_named() -> None:
-    """Promise: at most 5 %; the bound is that of 300 tries at 5 %, three errors up."""
+@pytest.mark.parametrize("steps", [2, 4])
+def test_a_step_that_ties_with_another_is_seldom_named(steps: int) -> None:
+    """Promise: at most 5 %; the bound is that of 300 tries at 5 %, two errors up."""
     named = 0
     for seed in range(300):
         rng = np.random.default_rng(seed)
-        named += bool(bottleneck(log(rng, (5.0,) * 4, 100), rng, resamples=500).named)
-    assert named / 300 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+        named += bool(bottleneck(log(rng, (5.0,) * steps, 100), rng, resamples=20).named)
+    assert named / 300 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_a_skewed_step_that_ties_with_an_even_one_is_seldom_named() -> None:
+    """Student's t alone names one in 8 to 10 % of such tables."""
+    named = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        table = log(rng, (5.0, 5.0), 50)
+        table["minutes"] = np.concatenate([5 * np.exp(rng.normal(-0.5, 1, 50)), np.full(50, 5.0)])
+        named += bool(bottleneck(table, rng, resamples=20).named)
+    assert named / 300 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
 
 
 def test_a_clear_bottleneck_is_found() -> None:
@@ -89,6 +101,7 @@ def test_few_cases_name_nothing() -> None:
         ({"step": [None], "minutes": [1.0]}, "present in every row"),
         ({"step": ["a"], "minutes": [-1.0]}, "from 0 minutes on"),
         ({"step": ["a"], "minutes": [float("nan")]}, "from 0 minutes on"),
+        ({"step": ["a"], "case": [None], "minutes": [1.0]}, "column 'case'"),
         ({"step": ["a"], "minutes": ["soon"]}, "from 0 minutes on"),
         ({"step": ["a"], "minutes": [0.0]}, "above 0 minutes"),
         ({"step": ["a"], "start": ["nine"], "end": ["ten"]}, "times"),
