@@ -62,7 +62,8 @@ def take(
 
     ``requests``: event_time and weight; ``outcomes``: event_time and known_time; ``labelled``: the
     requests whose label is known, with weight and positives; ``share``: of the mature requests that
-    have a label (None: as many as ``labelled`` are of ``requests``); ``now``: when freshness is asked of.
+    have a label (None: as many as ``labelled`` are of ``requests``); ``now``: when freshness is
+    asked of.
     """
     require(requests, ("event_time", "weight"), "the requests")
     require(outcomes, ("event_time", "known_time"), "the outcomes")
