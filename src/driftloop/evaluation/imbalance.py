@@ -96,11 +96,6 @@ class NoToAll:
         lacks = self.is_short and (self.found or (self.caught < NEXT_TO_NONE and not learnt))
         return RULES["few_positives"].returned(self.sentence) if lacks else None
 
-    def returns(self) -> list[dict[str, str]]:
-        """Return the data of the event that the loop goes back, where it does."""
-        back = self.returned()
-        return [back.to_data()] if back else []
-
     def to_data(self) -> dict[str, Any]:
         """Return the numbers, what follows, and the sentence."""
         own = asdict(self) | {"area": list(self.area) if self.area else None}

@@ -132,6 +132,7 @@ def evaluate(
     metrics, whether the champion came from another declaration (``changed``), the analysis, what a
     person is warned of (``warnings``) and what sends the loop back (``returned``).
     """
+    from driftloop.data import staleness
     from driftloop.evaluation import imbalance, scoring
     from driftloop.training import analysed
 
@@ -157,9 +158,14 @@ def evaluate(
     )
     rng = np.random.default_rng(work.number)
     found = analysed.of_candidate(case, early, late, Path(models["candidate"]), facts, rng)
+    aged = staleness.age(frame["event_time"], work.cutoff, case.loop.spec.retrain.max_age)
+    backs = [*(back for back in (rare.returned(), aged.returned()) if back), *found.returned]
+    told = {
+        "warnings": [*rare.warnings(), *([aged.sentence] if aged.is_stale else [])],
+        "returned": [back.to_data() for back in backs],
+        "analysis": found.to_data(),
+    }
     metrics = scoring.metrics(losses) | found.comparison.metrics()
-    returned = [*rare.returns(), *(one.to_data() for one in found.returned)]
-    told = {"warnings": rare.warnings(), "returned": returned, "analysis": found.to_data()}
     return {"metrics": metrics, "changed": changed} | told
 
 

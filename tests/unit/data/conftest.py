@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from driftloop.spec.contract import Contract
 
 NOW = pd.Timestamp("2026-02-01T06:00:00Z").as_unit("us")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine take minutes for seconds of work."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture
