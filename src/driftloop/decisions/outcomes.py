@@ -5,7 +5,6 @@ from __future__ import annotations
 from driftloop.decisions import evidence
 from driftloop.decisions.action import Decision
 from driftloop.decisions.event import CohortMatured
-from driftloop.drift import wording
 from driftloop.drift.matured import Followed, Matured
 from driftloop.drift.slices import MOST
 from driftloop.loop import LoopSpec
@@ -58,8 +57,7 @@ def _held(state: State, judged: list[Followed]) -> tuple[str, ...]:
     whole = next((one for one in judged if not one.part.slice), None)
     if whole is None or not whole.part.rows or not _moved(state, whole.part):
         return ()
-    said = wording.held(whole.observed, whole.expected)
-    return (f"{whole.part.start:%Y-%m-%d %H:%M}: {said}.",)
+    return (f"{whole.part.start:%Y-%m-%d %H:%M}: {whole.held()}.",)
 
 
 def _broken(state: State, part: Matured) -> bool:

@@ -71,7 +71,7 @@ class Matured(Value):
         alpha = level.of_test(drift.false_alarms.per_second, seconds, self.tests)
         known, seen = concept.from_data(self.concept), concept.followed(self.seen)
         tests = tuple(known.judge(seen, alpha))
-        return Followed(self, *known.rates(seen), tests, known.min_effect)
+        return Followed(self, *known.rates(seen), tests, known.min_effect, alpha)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Followed:
     expected: float
     tests: tuple[Test, ...]
     min_effect: float
+    level: float
 
     @property
     def shifts(self) -> tuple[Test, ...]:
@@ -96,6 +97,13 @@ class Followed:
     def effect(self) -> float:
         """Return the largest effect (Cohen's h) of what shifted."""
         return max((test.effect for test in self.shifts), default=0.0)
+
+    def held(self) -> str:
+        """Return that the outcomes follow the predictions although the inputs moved."""
+        sure = [test for test in self.tests if test.p_value < self.level]
+        effect = max(test.effect for test in sure or self.tests[:1])
+        rates = self.observed, self.expected
+        return wording.held(*rates, effect, self.min_effect, bool(sure))
 
     def sentence(self, moved: bool) -> str:
         """Return the evidence of concept drift; ``moved``: the inputs did, at the same time."""

@@ -48,13 +48,19 @@ def concept(
     return f"concept drift{where}: {_rates(rate, expected)}, {inputs}, {evidence}"
 
 
-def held(rate: float, expected: float) -> str:
-    """Return that outcomes follow the predictions although the inputs moved.
+def held(rate: float, expected: float, effect: float, threshold: float, sure: bool) -> str:
+    """Return that the inputs moved and outcomes did not leave the predictions by what counts.
 
-    >>> held(0.121, 0.12)
+    ``sure``: they are off for certain, though by less than the smallest effect that counts.
+
+    >>> held(0.121, 0.12, 0.003, 0.05, False).partition(" (")[0]
     'data drift: the inputs moved; predictions still hold, outcomes 12.1 % where 12 % are predicted'
+    >>> held(0.13, 0.12, 0.03, 0.05, True).partition("; ")[2].partition(" (")[0]
+    'predictions are off by less than counts, outcomes 13 % where 12 % are predicted'
     """
-    return f"data drift: the inputs moved; predictions still hold, {_rates(rate, expected)}"
+    how = "predictions are off by less than counts" if sure else "predictions still hold"
+    size = f"(effect {effect:.3f}, threshold {threshold:.3f})"
+    return f"data drift: the inputs moved; {how}, {_rates(rate, expected)} {size}"
 
 
 def _rates(rate: float, expected: float) -> str:

@@ -23,7 +23,13 @@ SECTIONS = {
 
 def section(summary: Summary, run: Run) -> str:
     """Return the six stages and every return from one to an earlier one."""
-    columns = ["stage", "how often it ran", "where to read of it", "sent back", "was come back to"]
+    columns = [
+        "stage",
+        "how often it ran",
+        "where to read of it",
+        "returns sent",
+        "returns received",
+    ]
     rows = [_row(stage, summary, run) for stage in Stage]
     return table(columns, rows, numbers={3, 4}, style="stacked") + _returns(run)
 

@@ -269,3 +269,15 @@ def test_a_slice_of_rare_positives_waits_for_likely_ones_but_not_for_ever(
     assert grown.is_complete(drift)
     assert not grown.model_copy(update={"rows": drift.window.rows - 1}).is_complete(drift)
     assert many.model_copy(update={"slice": ""}).is_complete(drift)
+
+
+def test_predictions_that_are_off_by_less_than_counts_are_not_said_to_hold(
+    ads: LearningLoop,
+) -> None:
+    loop, rng = sliced(ads, min_effect=0.9), np.random.default_rng(10)
+    own, start = watched(loop, rng), (START + 20 * DAY).to_pydatetime()
+    moved = serving(moved=(Interval(start=start, end=start + SPAN),))
+    told = cohort(own, frame(1, rng, first=20, per_day=4000, less="boots"))
+    (reason,) = outcomes.followed(moved, told, loop.spec).reasons
+    assert "the inputs moved; predictions are off by less than counts, outcomes " in reason
+    assert "threshold 0.900)" in reason
