@@ -40,7 +40,7 @@ PERMUTED_ROWS = 4_000
 """Held-out rows that are permuted: each group of columns costs several predictions of them."""
 MOST_GROUPS = 40
 """Groups of columns that are permuted."""
-REFITTED_ROWS = 8_000
+REFITTED_ROWS = 5_000
 CHECKED = 2
 """Groups that are noise by permutation and that a fit without is tried for."""
 

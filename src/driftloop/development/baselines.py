@@ -241,8 +241,8 @@ def _questions(
     parts, labels = [np.zeros(len(rows))], ["nothing"]
     for name in columns:
         if pd.api.types.is_numeric_dtype(seen[name]):
-            middle = seen[name].astype("float64").median()
-            numbers = rows[name].astype("float64").fillna(0.0 if np.isnan(middle) else middle)
+            known = seen[name].dropna().astype("float64")
+            numbers = rows[name].astype("float64").fillna(known.median() if len(known) else 0.0)
             parts.append(np.clip(numbers.to_numpy("float64"), -1e30, 1e30))
             labels.append(name)
             continue

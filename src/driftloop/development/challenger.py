@@ -20,7 +20,7 @@ from driftloop.evaluation.difference import Floats
 
 LEVELS = 40
 """Values of a category, the most frequent ones, that are told apart; others are as if missing."""
-MOST_ROWS = 40_000
+MOST_ROWS = 20_000
 """Newest rows that a challenger learns from: with more it would take seconds."""
 LARGEST = 1e30
 THREADS = 1

@@ -209,7 +209,9 @@ def _suspected(world: World, part: Slice, suspicion: Floats) -> Test:
     judged = inside(part, world.late_judges)
     p, m = world.model[judged], weight[judged]
     # A label of the other kind costs |logit p| more: what its repair brings.
-    gain = float((suspicion[judged] * np.abs(curve.logit(p)) * m).sum())
+    # What a detector says of most rows is its floor.
+    beyond = np.maximum(suspicion[judged] - np.median(scores), 0.0)
+    gain = float((beyond * np.abs(curve.logit(p)) * m).sum())
     now = float(_nats(p, positives[judged], m).sum())
     return Test(LABEL, found.p_value, min(gain, now), _wrongly(means[0]), means[0])
 

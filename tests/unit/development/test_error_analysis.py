@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from driftloop.development import actions, error_analysis
 from driftloop.development.error_analysis import ErrorAnalysis
@@ -17,6 +18,8 @@ from driftloop_contracts.errors import InvalidInput
 KINDS = ("noise", "label", "missing feature", "shift", "underfit")
 COLUMNS = ("region", "x", "z")
 SEEDS = range(2)
+ROWS = dict.fromkeys(KINDS, 10_000) | {"label": 20_000, "missing feature": 20_000}
+"""What it takes: wrong labels of a part and what an entity hides show in thousands of its rows."""
 
 
 def analysed(world: Any, **others: Any) -> ErrorAnalysis:
@@ -26,7 +29,7 @@ def analysed(world: Any, **others: Any) -> ErrorAnalysis:
 
 @pytest.fixture(scope="module")
 def found(made: Callable[..., Any]) -> dict[str, list[ErrorAnalysis]]:
-    return {kind: [analysed(made(kind, seed)) for seed in SEEDS] for kind in KINDS}
+    return {kind: [analysed(made(kind, seed, ROWS[kind])) for seed in SEEDS] for kind in KINDS}
 
 
 def test_the_kind_of_error_is_the_true_one(found: dict[str, list[ErrorAnalysis]]) -> None:
@@ -79,12 +82,15 @@ def test_a_missing_column_sends_the_loop_back(found: dict[str, list[ErrorAnalysi
 def test_a_column_that_the_model_lacks_is_named(made: Callable[..., Any]) -> None:
     early, late, probability = made("noise", 2, 8_000)
     rng = np.random.default_rng(5)
-    frames = []
+    frames, believed = [], probability
     for frame in (early, late):
+        odds = 1.5 * frame["x"].to_numpy()
         mark = rng.integers(2, size=len(frame))
-        flipped = np.where(mark == 1, rng.random(len(frame)) < 0.8, frame["positives"])
-        frames.append(frame.assign(mark=mark.astype(float), positives=flipped * 1.0))
-    one = analysed((*frames, probability), others=("mark",))
+        told, other = (special.expit(odds + 1.2 * side) for side in (2 * mark - 1, 1 - 2 * mark))
+        positives = 1.0 * (rng.random(len(frame)) < told)
+        frames.append(frame.assign(mark=mark.astype(float), positives=positives))
+        believed = (told + other) / 2
+    one = analysed((*frames, believed), others=("mark",))
     assert "mark" in {f.column for f in one.failures if f.kind == "missing feature"}
 
 
