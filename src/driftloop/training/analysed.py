@@ -29,7 +29,9 @@ def of_candidate(
 ) -> Analysis:
     """Return the analysis of the model in ``candidate``; ``facts``: what train returned."""
     spec, model = usecase.loop.spec, model_file.load(candidate)
-    name, parameters = str(facts["estimator"]), facts.get("parameters") or {}
+    # On their way as metadata whole numbers become floats, so the values are the model's own.
+    name, own = str(facts["estimator"]), model.get_params()
+    parameters = {each: own[each] for each in facts.get("parameters") or {}}
 
     def refit(rows: pd.DataFrame) -> Any:
         fitted = fit.fit(usecase, name, rows, parameters)
