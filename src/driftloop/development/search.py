@@ -170,7 +170,7 @@ def folds(times: pd.Series[pd.Timestamp], count: int) -> list[tuple[Any, Any]]:
     Labels of one instant are never on both sides.
 
     >>> days = pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-02", "2026-01-03"]))
-    >>> [(a.tolist(), b.tolist()) for a, b in folds(days, 2)]
+    >>> [(a.tolist(), b.tolist()) for a, b in folds(days, 3)]
     [([0], [1, 2]), ([0, 1, 2], [3])]
     """
     instants = times.to_numpy()
