@@ -105,9 +105,9 @@ def _crossed(rows: pd.DataFrame, columns: Sequence[str], is_late: Mask, judges: 
 def candidates(world: World, named: Sequence[str]) -> list[Slice]:
     """Return all rows, the named slices and what the search suspects, none of them twice."""
     everything = Slice(ALL, np.ones(len(world.rows), bool))
-    late = world.rows[world.is_late]
-    wanted = {one.name for one in slices.named(late, named, LEAST_SHARE)}
-    known = [one for one in slices.named(world.rows, named, 0.0) if one.name in wanted]
+    least = LEAST_SHARE * float(world.is_late.sum())
+    parts = slices.named(world.rows, named, least / len(world.rows))
+    known = [one for one in parts if (one.inside & world.is_late).sum() >= least]
     found: list[Slice] = [everything]
     for part in [*known, *_suspects(world)]:
         if not any(_common(world, part, other) > ALIKE for other in found):

@@ -12,7 +12,7 @@ from driftloop.development.baselines import BETTER, NO_BETTER, Comparison
 from driftloop_contracts.errors import InvalidInput
 
 COLUMNS = ("a", "b", "word")
-SEEDS = 25
+SEEDS = 12
 
 
 def compared(seed: int, gain: str, rows: int = 4_000) -> Comparison:

@@ -11,7 +11,7 @@ from driftloop.development import columns, dropping, importance, probes, selecti
 from driftloop_contracts.errors import InvalidInput
 
 NAMES = ("a", "twin", "b", "noise", "word")
-ROWS, SEEDS = 1_500, 40
+ROWS, SEEDS = 1_500, 25
 
 
 def frame(seed: int, rows: int = ROWS) -> pd.DataFrame:
