@@ -23,6 +23,7 @@ from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
 from driftloop.spec.imbalance import Imbalance
 from driftloop.spec.objective import Objective
+from driftloop.spec.memory import Memory
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.spec.scoping import Scoping
@@ -38,6 +39,8 @@ class Training(Spec):
 
     ``holdout``: the latest share of the window that judges; the winner is fitted again on all
     of it before release (docs/adr/0005); ``search``: for better parameters, off where left out.
+    of it before release (docs/adr/0005); ``memory``: the most that a step may hold, without which
+    it holds all rows (docs/training.md).
     """
 
     window: Duration
@@ -47,6 +50,7 @@ class Training(Spec):
     min_rows: int = Field(gt=0)
     imbalance: Imbalance = Field(default_factory=Imbalance)
     search: Search | None = None
+    memory: Memory | None = None
 
 
 OLDER_NAMES = {"duration": "minDuration", "minRows": "rows"}

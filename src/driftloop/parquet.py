@@ -36,11 +36,15 @@ def load(content: bytes, names: Sequence[str] | None = None, where: str = "a fil
     except pa.ArrowException as error:
         raise InvalidInput("the content", where, "parquet", str(error)) from error
     there = None if names is None else [n for n in names if n in file.schema_arrow.names]
-    table = file.read(there)
+    return frame(file.read(there))
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Return ``table`` as a frame in which whole numbers stay whole where some are missing."""
     some = [column.type for column in table.columns if column.null_count]
     whole = {pa.int64(): pd.Int64Dtype()} if pa.int64() in some else {}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
-    return frame
+    found: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
+    return found
 
 
 def rows(content: bytes) -> int:

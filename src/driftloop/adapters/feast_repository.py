@@ -32,6 +32,8 @@ from driftloop.usecase import UseCase
 from driftloop_contracts.inference import LOOKED_UP
 
 OFFLINE = "driftloop.adapters.feast_asof.AsofOfflineStore"
+JOIN_PART = 4
+"""Of a set memory a join gets the one part in so many."""
 DTYPES = {"numeric": "float64", "categorical": "object"}
 
 
@@ -53,18 +55,24 @@ class FeatureRepository:
     """The Feast project of ``usecase``: registry, and SQLite's online store, in ``folder``.
 
     ``online``: address of an online store that others read too (online_store.py). ``registry``:
-    that of a registry (registry.py) that is told what is defined and materialized. What is done
+    that of a registry (registry.py) that is told what is defined and materialized. ``memory``:
+    bytes of the whole process, of which a join gets a part and spills the rest. What is done
     here goes by the use case's own definitions, whoever changes those that are registered there.
     """
 
     def __init__(
-        self, usecase: UseCase, folder: Path, online: str = "", registry: str = ""
+        self,
+        usecase: UseCase,
+        folder: Path,
+        online: str = "",
+        registry: str = "",
+        memory: int | None = None,
     ) -> None:
         self.usecase = usecase
         self.features = usecase.loop.spec.features
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.absolute()
-        self.store = FeatureStore(config=_config(usecase.name, folder, online))
+        self.store = FeatureStore(config=_config(usecase.name, folder, online, memory=memory))
         self.shared: FeatureStore | None = None
         if registry:
             self.shared = FeatureStore(config=_config(usecase.name, folder, online, registry))
@@ -165,13 +173,22 @@ def _quiet() -> Iterator[None]:
             yield
 
 
-def _config(project: str, folder: Path, online: str, registry: str = "") -> RepoConfig:
+def _config(
+    project: str, folder: Path, online: str, registry: str = "", memory: int | None = None
+) -> RepoConfig:
+    limits = {} if memory is None else _limits(memory, folder)
     return RepoConfig(
         project=project,
         provider="local",
         registry=registries.configuration(registry, folder),
-        offline_store={"type": OFFLINE, "created_cutoff": True},
+        offline_store={"type": OFFLINE, "created_cutoff": True} | limits,
         online_store=online_store.configuration(online, folder),
         entity_key_serialization_version=3,
         coerce_tz_aware=False,
     )
+
+
+def _limits(memory: int, folder: Path) -> dict[str, Any]:
+    """Return the offline store's settings within ``memory``; each thread has buffers of its own."""
+    limit = f"{memory // JOIN_PART >> 20}MiB"
+    return {"memory_limit": limit, "temp_directory": str(folder / "spilled"), "threads": 1}

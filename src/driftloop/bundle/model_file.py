@@ -14,6 +14,7 @@ from driftloop_contracts.errors import BundleRefused
 REVIEWED_TYPES = frozenset(
     {
         "driftloop.training.corrected.Corrected",
+        "driftloop.training.hashed.HashedLinear",
         "numpy.dtype",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",

@@ -37,11 +37,14 @@ def build(
     onset: datetime | None,
     rng: np.random.Generator,
     predicted: Floats | None = None,
+    latest: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, Baseline]:
     """Return the reference sample (monitored columns) and the baseline.
 
     ``rows``: joined training rows; after a change at ``onset`` only later rows are reference;
-    ``predicted``: the released model's answers to the rows (None: they are not watched).
+    ``predicted``: the released model's answers to the rows (None: they are not watched);
+    ``latest``: where ``rows`` are a sample, the latest of all with PREDICTION_NAME, which tell how
+    much rows depend on each other. A sample's stand farther apart.
     """
     drift, columns = loop.spec.drift, loop.spec.features.columns
     if predicted is not None:
@@ -50,6 +53,8 @@ def build(
     when = _when(recent, loop, onset)
     features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
     answers = _predictions(recent, when, loop)
+    if latest is not None:
+        features, answers = _dependent(features, answers, latest, loop)
     every = (*features, *([answers] if answers else []))
     rules = [f.rule(f.distribution) for f in every if f.distribution]
     seconds, budget = drift.window.min_duration.total_seconds(), drift.false_alarms.per_second
@@ -65,6 +70,34 @@ def build(
         predictions=answers,
     )
     return _sample(recent, when, loop, rng), baseline
+
+
+def _dependent(
+    features: tuple[FeatureBaseline, ...],
+    answers: FeatureBaseline | None,
+    latest: pd.DataFrame,
+    loop: LearningLoop,
+) -> tuple[tuple[FeatureBaseline, ...], FeatureBaseline | None]:
+    """Return the baselines with the design effects of ``latest`` where those are larger."""
+    near = latest.sort_values("event_time", kind="stable").reset_index(drop=True)
+    when = _when(near, loop, None)
+    columns = {c.name: c for c in loop.spec.features.columns}
+    found = tuple(
+        _with_larger_effects(one, _measured(columns[one.name].kind, near[one.name], when))
+        for one in features
+    )
+    known = _predictions(near, when, loop)
+    if answers is None or known is None or known.distribution is None:
+        return found, answers
+    return found, _with_larger_effects(answers, known.distribution)
+
+
+def _with_larger_effects(one: FeatureBaseline, other: Distribution) -> FeatureBaseline:
+    if one.distribution is None:
+        return one
+    names = ("design_effect", "missing_design_effect")
+    larger = {n: max(getattr(one.distribution, n), getattr(other, n)) for n in names}
+    return replace(one, distribution=replace(one.distribution, **larger))
 
 
 def _recent(rows: pd.DataFrame, loop: LearningLoop) -> pd.DataFrame:

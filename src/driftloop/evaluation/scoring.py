@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,18 +29,36 @@ def losses(
     asked). Row totals of every model: ``<name>_loss`` (nats), ``<name>_brier`` and
     ``<name>_predicted`` (positives); ``probability``: the candidate's, which has not seen the rows.
     """
+    return of_loaded(usecase, rows, load(models), rate)
+
+
+def load(models: Mapping[str, Path]) -> dict[str, Any]:
+    """Return the models in these files by their names."""
+    return {name: model_file.load(path) for name, path in models.items()}
+
+
+def of_loaded(
+    usecase: UseCase, rows: pd.DataFrame, models: Mapping[str, Any], rate: float | None = None
+) -> pd.DataFrame:
+    """Return what ``losses`` does, of models that are loaded already."""
     spec = usecase.loop.spec
     own = ["prediction_id", "event_time", spec.gate.entity, "weight", "positives"]
     wanted = [*own, *spec.gate.slices.columns, *spec.features.names()]
     scored = rows[list(dict.fromkeys(wanted))].copy()
-    for name, path in models.items():
-        probability = fit.predict(usecase, model_file.load(path), rows)
+    for name, model in models.items():
+        probability = fit.predict(usecase, model, rows)
         if name == "candidate":
             scored["probability"] = probability
         scored = scored.assign(**_told(name, probability, rows))
     if rate is None:
         return scored
     return scored.assign(**_told(TRIVIAL, np.full(len(rows), rate), rows))
+
+
+def summed(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return the one row of sums that ``metrics`` reads; those of parts of the rows add up."""
+    names = ["weight", "positives", *(f"{name}_loss" for name in MODELS)]
+    return scored[[name for name in names if name in scored]].sum().to_frame().T
 
 
 def metrics(scored: pd.DataFrame) -> dict[str, float]:

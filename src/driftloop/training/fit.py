@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.evaluation import loss
+from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
 from driftloop.training import rebalanced, split
 from driftloop.usecase import UseCase
@@ -106,11 +107,16 @@ def _keys(rows: pd.DataFrame, positions: Any) -> Any:
 
 
 def _estimator(usecase: UseCase, name: str) -> Any:
+    return maker(usecase, name)(usecase.loop)
+
+
+def maker(usecase: UseCase, name: str) -> Callable[[LearningLoop], Any]:
+    """Return what makes the unfitted estimator ``name``; raise InvalidInput for another name."""
     makers = usecase.estimators()
     if name not in makers:
         allowed = f"one of {sorted(makers)}"
         raise InvalidInput("training.estimators", f"loop {usecase.loop.name}", allowed, name)
-    return makers[name](usecase.loop)
+    return makers[name]
 
 
 def _weighted(
@@ -123,14 +129,18 @@ def _weighted(
     return positions, inputs, labels, weights, recency[positions]
 
 
-def recency_weights(times: pd.Series[pd.Timestamp], half_life: pd.Timedelta | Any) -> Floats:
-    """Return 2^(-age / half_life) of each time, age counted back from the newest.
+def recency_weights(
+    times: pd.Series[pd.Timestamp],
+    half_life: pd.Timedelta | Any,
+    newest: pd.Timestamp | None = None,
+) -> Floats:
+    """Return 2^(-age / half_life) of each time, age counted back from ``newest``, or theirs.
 
     >>> days = pd.Series(pd.to_datetime(["2012-04-01", "2012-04-03"], utc=True))
     >>> recency_weights(days, pd.Timedelta(days=2)).tolist()
     [0.5, 1.0]
     """
-    age = (times.max() - times) / pd.Timedelta(half_life)
+    age = ((newest or times.max()) - times) / pd.Timedelta(half_life)
     return np.exp2(-age.to_numpy("float64"))
 
 

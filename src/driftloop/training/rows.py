@@ -12,7 +12,8 @@ from driftloop.labels import join as labels
 from driftloop.labels import outcomes
 from driftloop.labels.join import Joined
 from driftloop.loop import LearningLoop
-from driftloop.spec.features import Column
+from driftloop.training import tally
+from driftloop.training.tally import Tally
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import STANDS_FOR
 
@@ -79,18 +80,21 @@ def validate(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.D
     Raise InvalidInput for a missing column, too few rows, or a share of bad rows above
     ``data.maxRejected``; one value beyond its column's range makes a row bad.
     """
+    good, bad = screened(rows, loop)
+    seen = Tally()
+    seen.add(good, bad, loop)
+    seen.require(loop)
+    return good, bad
+
+
+def screened(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that keep the contract and, with a ``reason``, those that do not.
+
+    Raise InvalidInput for a missing column; how many may be bad is a Tally's to say.
+    """
     _require_columns(rows, loop)
     reason = _reasons(rows, loop)
     bad = reason != ""
-    allowed = loop.spec.data.max_rejected
-    if bad.mean() > allowed:
-        got = f"{bad.mean():.1%}, mostly: {reason[bad].mode()[0]}"
-        raise InvalidInput("bad rows", f"loop {loop.name}", f"at most {allowed:.1%}", got)
-    least, good = loop.spec.training.min_rows, int((~bad).sum())
-    if good < least:
-        what = "the training window"
-        raise InvalidInput(what, f"loop {loop.name}", f"at least {least} rows", good)
-    _require_present(rows[~bad], loop)
     return rows[~bad].reset_index(drop=True), rows[bad].assign(reason=reason[bad])
 
 
@@ -102,23 +106,13 @@ def _require_columns(rows: pd.DataFrame, loop: LearningLoop) -> None:
             raise InvalidInput(f"column '{name}'", "the training rows", "present", "nothing")
 
 
-def _require_present(rows: pd.DataFrame, loop: LearningLoop) -> None:
-    for column in _request_columns(loop):
-        missing = rows[column.name].isna().mean()
-        if missing > column.max_missing:
-            allowed = f"missing in at most {column.max_missing:.1%} of the rows"
-            raise InvalidInput(
-                f"column '{column.name}'", "the training rows", allowed, f"{missing:.1%}"
-            )
-
-
 def _reasons(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[str]:
     reason = pd.Series("", index=rows.index)
     weight, positives = rows["weight"], rows["positives"]
     # Said as what must hold, so that a missing number does not pass.
     sound = (weight >= 1) & (positives >= 0) & (positives <= weight)
     reason[~sound] = "label outside 0..weight"
-    for column in _request_columns(loop):
+    for column in tally.request_columns(loop):
         low, high = column.range
         values = rows[column.name]
         if low is not None:
@@ -126,7 +120,3 @@ def _reasons(rows: pd.DataFrame, loop: LearningLoop) -> pd.Series[str]:
         if high is not None:
             reason[values > high] = f"{column.name} above {high}"
     return reason
-
-
-def _request_columns(loop: LearningLoop) -> list[Column]:
-    return [column for column in loop.spec.features.columns if column.origin == "request"]

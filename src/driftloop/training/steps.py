@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop import clock, parquet, provenance, usecase
+from driftloop import batches, clock, parquet, provenance, usecase
 from driftloop.archive import Archive
 from driftloop.inference_log import InferenceLog
-from driftloop.training import carried, declared, outcome, promises
+from driftloop.training import carried, declared, outcome, promises, streamed_steps
 from driftloop.training import order as orders
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
+from driftloop.training.streamed_steps import Drawn
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle as contract
 from driftloop_contracts import signature, times
+from driftloop_contracts.drift.finding import PREDICTION_NAME
 from driftloop_contracts.object_store import ObjectStore, open_store
 
 Facts = dict[str, Any]
@@ -50,6 +52,8 @@ def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
     Return counts, and where the rows' source has a contract what each of its promises comes to.
     """
     case, work = _open(loop, order)
+    if case.loop.spec.training.memory:
+        return streamed_steps.validate(case, work, Path(rows), Path(valid))
     everything = _read(rows)
     fresh = training_rows.without(everything, work.quarantine)
     checked = promises.check(fresh, case.loop, work, os.environ.get(promises.SOURCE, ""))
@@ -73,10 +77,14 @@ def build_features(loop: str, store: str, order: str, valid: str, joined: str) -
     case, work = _open(loop, order)
     archive, log = _archive(case, store)
     with tempfile.TemporaryDirectory() as scratch:
-        repository = FeatureRepository(case, Path(scratch), registry=_registry())
+        memory = case.loop.spec.training.memory
+        repository = FeatureRepository(case, Path(scratch), registry=_registry(), memory=memory)
         repository.apply(archive.feature_folder(Path(scratch) / "offline"), _published(archive))
         checked = parity_check.latest(log, repository, PARITY, work.cutoff)
         checked.require(case.loop.spec.features.max_mismatched)
+        if memory:
+            count = streamed_steps.join(repository, case.loop, Path(valid), Path(joined))
+            return {"rows": count, "parity": checked.to_data()}
         frame = repository.historical(_read(valid))
     _write(joined, frame)
     return {"rows": len(frame), "parity": checked.to_data()}
@@ -100,10 +108,14 @@ def materialize(loop: str, store: str, until: str) -> Facts:
 def train(loop: str, order: str, joined: str, candidate: str, release: str) -> Facts:
     """Write the judged model to ``candidate`` and the model to release to ``release``."""
     from driftloop.bundle import model_file
-    from driftloop.training import fit
+    from driftloop.training import fit, streamed
 
     case, work = _open(loop, order)
-    choice = fit.choose(case, _read(joined), work.onset)
+    memory = case.loop.spec.training.memory
+    if memory:
+        choice = streamed.choose(case, batches.Rows(Path(joined)), work.onset, memory)
+    else:
+        choice = fit.choose(case, _read(joined), work.onset)
     Path(candidate).write_bytes(model_file.dump(choice.candidate))
     Path(release).write_bytes(model_file.dump(choice.release))
     start = choice.holdout_start.isoformat()
@@ -137,16 +149,20 @@ def evaluate(
     from driftloop.training import analysed
 
     case, work = _open(loop, order)
-    frame, changed = _read(joined), False
-    is_late = frame["event_time"] >= pd.Timestamp(facts["holdout_start"])
-    early, late = frame[~is_late], frame[is_late]
-    rate = float(early["positives"].sum() / early["weight"].sum())
+    changed, start = False, pd.Timestamp(facts["holdout_start"])
     with tempfile.TemporaryDirectory() as scratch:
         paths = {name: Path(path) for name, path in models.items()}
         if work.champion:
             champion = _champion(case, work, store, Path(scratch))
             changed = declared.differs(champion.facts, case.loop)
             paths["champion"] = Path(scratch) / contract.MODEL
+        if case.loop.spec.training.memory:
+            metrics = streamed_steps.evaluate(case, Path(joined), paths, start, Path(scored))
+            return {"metrics": metrics, "changed": changed}
+        frame = _read(joined)
+        is_late = frame["event_time"] >= start
+        early, late = frame[~is_late], frame[is_late]
+        rate = float(early["positives"].sum() / early["weight"].sum())
         losses = scoring.losses(case, late, paths, rate)
     _write(scored, losses)
     rare = imbalance.says_no_to_everything(
@@ -177,19 +193,26 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
     """
     from driftloop.bundle import cost, model_file, packing
     from driftloop.drift import calibration, concept, slices
-    from driftloop.training import fit
 
     case, work = _open(loop, order)
-    frame, release = _read(paths["joined"]), Path(paths["release"])
-    predicted = fit.predict(case, model_file.load(release), frame)
-    rng = np.random.default_rng(work.number)
-    reference, baseline = calibration.build(frame, case.loop, work.onset, rng, predicted)
+    release, rng = Path(paths["release"]), np.random.default_rng(work.number)
+    found = _packed_rows(case, model_file.load(release), paths, rng)
+    sample, latest = found.sample, found.latest
+    reference, baseline = calibration.build(
+        sample,
+        case.loop,
+        work.onset,
+        rng,
+        sample[PREDICTION_NAME].to_numpy("float64"),
+        latest if found.thinned else None,
+    )
     files = {
         contract.MODEL: release.read_bytes(),
         contract.REFERENCE: parquet.dump(reference),
         contract.BASELINE: baseline.to_json(),
     }
-    held_out = _read(paths["scored"]), frame, predicted, case.loop
+    answers = latest[PREDICTION_NAME].to_numpy("float64")
+    held_out = found.held_out, latest, answers, case.loop
     if known := concept.build(*held_out):
         files[contract.OUTCOMES] = known.to_json()
     if parts := concept.build_slices(*held_out):
@@ -198,12 +221,12 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         _store(store),
         case.loop.name,
         work.number,
-        frame["event_time"].max().to_pydatetime(),
+        found.span[1].to_pydatetime(),
         files=files,
-        facts=facts | _provenance(case, work, frame),
+        facts=facts | _provenance(case, work, found),
         signing_key=os.environ.get(signature.SIGNING_KEY, ""),
     )
-    taken = cost.measure(case, release, frame, sum(map(len, files.values())))
+    taken = cost.measure(case, release, sample, sum(map(len, files.values())))
     packed = {
         "version": manifest.version,
         "data_end": manifest.data_end,
@@ -215,6 +238,20 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
     return carried.onward(packed, facts)
 
 
+def _packed_rows(
+    case: UseCase, model: Any, paths: dict[str, str], rng: np.random.Generator
+) -> Drawn:
+    from driftloop.training import fit
+
+    if case.loop.spec.training.memory:
+        return streamed_steps.drawn(case, model, Path(paths["joined"]), Path(paths["scored"]), rng)
+    rows = _read(paths["joined"])
+    rows = rows.assign(**{PREDICTION_NAME: fit.predict(case, model, rows)})
+    times = rows["event_time"]
+    span = times.min(), times.max()
+    return Drawn(rows, rows, _read(paths["scored"]), False, len(rows), span)
+
+
 def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     """Write the verdict with its reasons beside the Retraining's name and return it."""
     from driftloop.evaluation import gate as core
@@ -222,7 +259,9 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     case, work = _open(loop, order)
     rng = np.random.default_rng(work.number)
     columns = tuple(case.loop.spec.features.names())
-    evidence = core.Evidence(_read(scored), columns, bundle.get("cost", {}))
+    streams = case.loop.spec.training.memory
+    rows = streamed_steps.judged(Path(scored), case.loop, rng) if streams else _read(scored)
+    evidence = core.Evidence(rows, columns, bundle.get("cost", {}))
     cause = f"{work.cause}+changed" if bundle.get("changed") else work.cause
     judged = core.judge(evidence, case.loop.spec.gate, cause, rng)
     record = {
@@ -265,15 +304,15 @@ def _champion(case: UseCase, work: Order, store: str, scratch: Path) -> contract
     return contract.fetch(_store(store), case.loop.name, work.champion, scratch, trusted)
 
 
-def _provenance(case: UseCase, work: Order, frame: pd.DataFrame) -> Facts:
+def _provenance(case: UseCase, work: Order, found: Drawn) -> Facts:
     from importlib.metadata import version
 
     return {
         "retraining": work.name,
         "cause": work.cause,
         **declared.facts(case.loop),
-        "training_window": [str(frame["event_time"].min()), str(frame["event_time"].max())],
-        "rows": len(frame),
+        "training_window": [str(instant) for instant in found.span],
+        "rows": found.count,
         # Only a cluster's order has a spec, and its steps run in the image that it names.
         "made_by": provenance.of(os.environ, case.loop.spec.image if work.spec else ""),
         "libraries": {name: version(name) for name in ("scikit-learn", "skops", "numpy")},
