@@ -9,7 +9,7 @@ Archives of 0.1 say row_id and positives for prediction_id and value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -44,18 +44,28 @@ class Archive:
 
     def requests(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the requests with ``start`` <= event_time < ``end``, in order of time."""
-        rows = self._read("requests", start, end)
-        times = rows["event_time"]
-        return rows[(times >= start) & (times < end)].reset_index(drop=True)
+        return _together(self.requests_by_file(start, end), "requests")
+
+    def requests_by_file(self, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
+        """Yield the same rows, those of one file at a time."""
+        for rows in self._read("requests", start, end):
+            times = rows["event_time"]
+            yield rows[(times >= start) & (times < end)].reset_index(drop=True)
 
     def outcomes(self, start: datetime, end: datetime, label: str) -> pd.DataFrame:
         """Return the outcomes known from ``start`` to ``end``, both inclusive, or not said when.
 
         ``label``: that of outcomes which do not say theirs.
         """
-        rows = self._read("outcomes", start, end, label=label)
-        times = rows["known_time"]
-        return rows[~(times < start) & ~(times > end)].reset_index(drop=True)
+        return _together(self.outcomes_by_file(start, end, label), "outcomes", label=label)
+
+    def outcomes_by_file(
+        self, start: datetime, end: datetime, label: str
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the same outcomes, those of one file at a time."""
+        for rows in self._read("outcomes", start, end, label=label):
+            times = rows["known_time"]
+            yield rows[~(times < start) & ~(times > end)].reset_index(drop=True)
 
     def feature_folder(self, scratch: Path) -> Path:
         """Return a local folder with every view's files: ``scratch`` where they are copied.
@@ -84,12 +94,18 @@ class Archive:
         root, _, view = kind.partition("/")
         return f"{root}/{self.loop_name}/{view}/" if view else f"{root}/{self.loop_name}/"
 
-    def _read(self, kind: str, start: datetime, end: datetime, **defaults: str) -> pd.DataFrame:
+    def _read(
+        self, kind: str, start: datetime, end: datetime, **defaults: str
+    ) -> Iterator[pd.DataFrame]:
         prefix = self._prefix(kind)
         first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
         keys = [key for key in self.store.list(prefix) if first <= _day(key) <= last]
-        frames = [_sound(self.store.get(key), key, kind, defaults) for key in keys]
-        return pd.concat(frames or [_nothing(kind).assign(**defaults)], ignore_index=True)
+        return (_sound(self.store.get(key), key, kind, defaults) for key in keys)
+
+
+def _together(found: Iterator[pd.DataFrame], kind: str, **defaults: str) -> pd.DataFrame:
+    frames = list(found) or [_nothing(kind).assign(**defaults)]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _sound(content: bytes, key: str, kind: str, defaults: Mapping[str, str]) -> pd.DataFrame:

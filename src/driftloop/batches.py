@@ -73,7 +73,7 @@ class Writer:
 
     def write(self, frame: pd.DataFrame) -> None:
         """Append the frame's rows as row groups; raise InvalidInput where its types differ."""
-        table = pa.Table.from_pandas(frame.reset_index(drop=True), preserve_index=False)
+        table = pa.Table.from_pandas(_in_micros(frame), preserve_index=False)
         if self._writer is None:
             self._writer = self._opened(table.schema)
         try:
@@ -97,3 +97,9 @@ class Writer:
         if pa.types.is_null(field.type):
             return self._kinds.get(field.name, pa.string())
         return field.type
+
+
+def _in_micros(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``frame`` with its times in microseconds, as all event times here are."""
+    times = frame.select_dtypes("datetimetz")
+    return frame.assign(**{str(name): times[name].dt.as_unit("us") for name in times})

@@ -1,10 +1,10 @@
-"""Estimators: a calibrated linear model and gradient boosting on the same columns."""
+"""Estimators on the same columns: linear, gradient boosting, and linear on hashed categories."""
 
 from collections.abc import Callable
 from typing import Any
 
 from driftloop.loop import LearningLoop
-from driftloop.training import stock
+from driftloop.training import hashed, stock
 
 
 def estimators() -> dict[str, Callable[[LearningLoop], Any]]:
@@ -13,6 +13,7 @@ def estimators() -> dict[str, Callable[[LearningLoop], Any]]:
         "linear": stock.linear,
         "logistic": stock.logistic,
         "gradient_boosting": stock.gradient_boosting,
+        "hashed_linear": hashed.hashed_linear,
     }
 
 

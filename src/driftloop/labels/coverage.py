@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+COUNTS = ("records", "immature", "labelled", "assumed_negative", "unknown", "late", "corrected",
+          "duplicates", "conflicts", "orphans")  # fmt: skip
+"""What is counted of a join, and adds up."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,13 @@ class Coverage:
     maturity_seconds: int
     maturity_estimated: bool
     maturity_reason: str
+
+    def __add__(self, other: Coverage) -> Coverage:
+        """Return the counts of two joins of different records; the maturity is the first one's."""
+        ours, theirs = asdict(self), asdict(other)
+        sums = {name: ours[name] + theirs[name] for name in COUNTS}
+        rejected = Counter(self.rejected) + Counter(other.rejected)
+        return replace(self, **sums, rejected=dict(sorted(rejected.items())))
 
     @property
     def share(self) -> float | None:

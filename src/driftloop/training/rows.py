@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,10 +35,8 @@ def ingest(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: date
     records = asked(archive, log, loop, start, cutoff)
     reports = archive.outcomes(start, cutoff, source.name)
     found = labels.join(records, reports, source, cutoff)
-    _require_sense(found, len(reports), loop)
-    if found.rows.empty:
-        what = "the training window"
-        raise InvalidInput(what, f"loop {loop.name}", "labelled rows", f"none before {cutoff}")
+    require_sense(Counter(found.rejected["reason"]), len(reports), loop)
+    require_rows(len(found.rows), loop, cutoff)
     return found
 
 
@@ -45,9 +44,7 @@ def asked(
     archive: Archive, log: InferenceLog, loop: LearningLoop, start: datetime, end: datetime
 ) -> pd.DataFrame:
     """Return what was asked with ``start`` <= event_time < ``end``: archived, then logged."""
-    features = loop.spec.features
-    wanted = (*RECORD_COLUMNS, STANDS_FOR, *features.entities, *features.names(origin="request"))
-    names = list(dict.fromkeys(wanted))
+    names = wanted(loop)
     archived = archive.requests(start, end)
     outcomes.require(archived, RECORD_COLUMNS, "the archived requests")
     frames = [archived[[n for n in names if n in archived]], log.read(start, end, names)]
@@ -55,14 +52,31 @@ def asked(
     return found.drop_duplicates("prediction_id", ignore_index=True)
 
 
-def _require_sense(found: Joined, reports: int, loop: LearningLoop) -> None:
-    """Raise InvalidInput where more of the outcomes are set aside than ``data.maxRejected``."""
-    rejected, allowed = found.rejected, loop.spec.data.max_rejected
-    if len(rejected) > allowed * reports:
-        mostly = rejected["reason"].mode()[0]
-        got = f"{len(rejected) / reports:.1%}, mostly: {mostly}"
+def wanted(loop: LearningLoop) -> list[str]:
+    """Return the columns of a record that a training reads, of which there may be fewer."""
+    features = loop.spec.features
+    names = (*RECORD_COLUMNS, STANDS_FOR, *features.entities, *features.names(origin="request"))
+    return list(dict.fromkeys(names))
+
+
+def require_sense(rejected: Counter[str], reports: int, loop: LearningLoop) -> None:
+    """Raise InvalidInput where more of the outcomes are set aside than ``data.maxRejected``.
+
+    ``rejected``: how many were, by the reason; ``reports``: of how many.
+    """
+    allowed = loop.spec.data.max_rejected
+    if rejected.total() > allowed * reports:
+        mostly = tally.most(rejected)
+        got = f"{rejected.total() / reports:.1%}, mostly: {mostly}"
         what = "outcomes that make no sense"
         raise InvalidInput(what, f"loop {loop.name}", f"at most {allowed:.1%}", got)
+
+
+def require_rows(count: int, loop: LearningLoop, cutoff: datetime) -> None:
+    """Raise InvalidInput where none of the window's records has a label."""
+    if not count:
+        what = "the training window"
+        raise InvalidInput(what, f"loop {loop.name}", "labelled rows", f"none before {cutoff}")
 
 
 def without(rows: pd.DataFrame, quarantine: Sequence[tuple[datetime, datetime]]) -> pd.DataFrame:

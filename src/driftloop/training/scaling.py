@@ -15,7 +15,7 @@ from driftloop.training.descent import Margins
 from driftloop.training.moments import Floats
 
 FEWEST = 50
-"""Positives, and negatives, of unseen rows below which log-odds stay as they are."""
+"""Positives, and negatives, that unseen rows must be worth, or log-odds stay as they are."""
 SLOPES = (0.2, 2.0)
 """Least and largest slope: beyond it the unseen rows are of another world."""
 STEPS = 12
@@ -27,9 +27,7 @@ Rows = Callable[[], Iterable[Margins]]
 
 def slope(rows: Rows) -> float:
     """Return the slope a that fits ``rows``, which the fit has not seen."""
-    positives = sum(float(label.sum()) for _, label, _ in rows())
-    negatives = sum(float((1 - label).sum()) for _, label, _ in rows())
-    if min(positives, negatives) < FEWEST:
+    if min(_effective(rows, 0.0), _effective(rows, 1.0)) < FEWEST:
         return 1.0
     a, b = 1.0, 0.0
     for _ in range(STEPS):
@@ -42,6 +40,15 @@ def slope(rows: Rows) -> float:
         step = np.clip(np.linalg.solve(curvature, gradient), -1, 1)
         a, b = a + step[0], b + step[1]
     return float(np.clip(a, *SLOPES))
+
+
+def _effective(rows: Rows, label: float) -> float:
+    """Return how many rows of one weight those with ``label`` are worth (Kish, 1965)."""
+    total = squares = 0.0
+    for _, labels, weight in rows():
+        own = weight[labels == label]
+        total, squares = total + float(own.sum()), squares + float(own @ own)
+    return total**2 / squares if squares else 0.0
 
 
 def offset(rows: Rows) -> float:

@@ -40,6 +40,8 @@ def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
     """Write the window's rows whose label is mature, as known at the cut-off, to ``rows``."""
     case, work = _open(loop, order)
     archive, log = _archive(case, store)
+    if case.loop.spec.training.memory:
+        return streamed_steps.ingest(case.loop, archive, log, work.cutoff, Path(rows))
     found = training_rows.ingest(archive, log, case.loop, work.cutoff)
     _write(rows, found.rows)
     impressions = float(found.rows["weight"].sum())

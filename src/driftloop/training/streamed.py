@@ -5,7 +5,7 @@ What fit.py does with all rows at hand, by the same rules. Estimators must learn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Rows(Protocol):
     """Rows in order of time that can be read as often as is asked (driftloop.batches.Rows)."""
 
-    def read(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows, so many at a time."""
+    def read(self, names: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Yield the rows, so many at a time; ``names``: the columns wanted."""
 
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
         """Return the first and the last event time."""
@@ -82,7 +82,7 @@ def score(usecase: UseCase, model: Any, rows: Rows, start: pd.Timestamp) -> floa
 
 
 def _labelled(usecase: UseCase, rows: Rows, end: pd.Timestamp | None) -> Iterator[Labelled]:
-    half_life, (_, newest) = usecase.loop.spec.training.half_life, rows.span()
+    half_life, newest = usecase.loop.spec.training.half_life, _newest(rows, end)
     for batch in rows.read():
         known = batch if end is None else batch[batch["event_time"] < end]
         if known.empty:
@@ -91,3 +91,12 @@ def _labelled(usecase: UseCase, rows: Rows, end: pd.Timestamp | None) -> Iterato
         inputs = fit.model_inputs(usecase, known).iloc[positions]
         recency = fit.recency_weights(known["event_time"], half_life, newest)
         yield inputs, labels, np.asarray(weights * recency[positions])
+
+
+def _newest(rows: Rows, end: pd.Timestamp | None) -> pd.Timestamp:
+    found = pd.Timestamp.min.tz_localize("UTC")
+    for batch in rows.read(["event_time"]):
+        times = batch["event_time"]
+        known = times if end is None else times[times < end]
+        found = max(found, known.max()) if len(known) else found
+    return found

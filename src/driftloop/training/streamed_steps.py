@@ -5,8 +5,10 @@ The artifacts are the same parquet files, in row groups, their rows in order of 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from driftloop.loop import LearningLoop
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.training.sample import Latest, Sample
+from driftloop.training.streamed_ingest import Ingest
 from driftloop.training.tally import Tally
 from driftloop.usecase import UseCase
 from driftloop_contracts.drift import measure
@@ -27,6 +30,8 @@ from driftloop_contracts.drift.finding import PREDICTION_NAME
 
 if TYPE_CHECKING:
     from driftloop.adapters.feast_repository import FeatureRepository
+    from driftloop.archive import Archive
+    from driftloop.inference_log import InferenceLog
 
 ROW_BYTES = 700
 """Of one row with its columns in a frame, a text column being the dearest."""
@@ -40,6 +45,15 @@ KINDS = {"numeric": pa.float64(), "categorical": pa.string()}
 def kinds(loop: LearningLoop) -> dict[str, pa.DataType]:
     """Return Arrow's type of the model's columns, for a batch that knows no value of one."""
     return {column.name: KINDS[column.kind] for column in loop.spec.features.columns}
+
+
+def ingest(
+    loop: LearningLoop, archive: Archive, log: InferenceLog, cutoff: datetime, rows: Path
+) -> dict[str, Any]:
+    """Write the window's labelled rows to ``rows``."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Ingest(loop, cutoff, loop.spec.training.memory or 0, Path(scratch))
+        return work.run(archive, log, kinds(loop), rows)
 
 
 def validate(case: UseCase, work: Order, rows: Path, valid: Path) -> dict[str, Any]:
@@ -117,7 +131,7 @@ def drawn(case: UseCase, model: Any, joined: Path, scored: Path, rng: np.random.
     """Return the rows that a bundle is packed from, read in one pass."""
     from driftloop.training import fit
 
-    loop, rows, room = case.loop, Rows(joined), at_once(case.loop)
+    loop, rows, room = case.loop, Rows(joined), at_once(case.loop) // 2
     span = rows.span()
     since = span[1] - loop.spec.drift.reference.days
     sample = Sample(max(loop.spec.drift.reference.rows, room), rng)

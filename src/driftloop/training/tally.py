@@ -36,8 +36,7 @@ class Tally:
         where, allowed = f"loop {loop.name}", loop.spec.data.max_rejected
         every = self.good + self.bad
         if self.bad > allowed * every:
-            mostly = max(sorted(self.reasons), key=lambda reason: self.reasons[reason])
-            got = f"{self.bad / every:.1%}, mostly: {mostly}"
+            got = f"{self.bad / every:.1%}, mostly: {most(self.reasons)}"
             raise InvalidInput("bad rows", where, f"at most {allowed:.1%}", got)
         least = loop.spec.training.min_rows
         if self.good < least:
@@ -53,6 +52,15 @@ class Tally:
             raise InvalidInput(
                 f"column '{column.name}'", "the training rows", allowed, f"{missing:.1%}"
             )
+
+
+def most(reasons: Counter[str]) -> str:
+    """Return the most frequent reason, the first by name of equals.
+
+    >>> most(Counter({"b": 2, "a": 2, "c": 1}))
+    'a'
+    """
+    return max(sorted(reasons), key=lambda reason: reasons[reason])
 
 
 def request_columns(loop: LearningLoop) -> list[Column]:
