@@ -22,8 +22,8 @@ from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
 from driftloop.spec.imbalance import Imbalance
-from driftloop.spec.objective import Objective
 from driftloop.spec.memory import Memory
+from driftloop.spec.objective import Objective
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.spec.scoping import Scoping
