@@ -33,7 +33,7 @@ def windows(case: UseCase, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_the_loss_is_within_a_percent_of_the_logistic_models() -> None:
     case = usecase.find("ads_ctr", {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
     ratios = []
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         early, late = windows(case, seed)
         hashed, logistic = (
             fit.score(case, fit.fit(case, name, early), late)
