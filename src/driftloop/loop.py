@@ -29,6 +29,7 @@ from driftloop.spec.rollout import Rollout
 from driftloop.spec.scoping import Scoping
 from driftloop.spec.search import Search
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY, CHOSEN
 
 API_VERSION = "driftloop.io/v1alpha1"
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
@@ -172,10 +173,27 @@ class LoopSpec(Spec):
 
     @model_validator(mode="after")
     def _names_its_columns(self) -> LoopSpec:
-        known = {*self.features.entities, *self.features.names()}
-        for name in (self.gate.entity, *self.gate.slices.columns):
-            if name not in known:
-                raise ValueError(f"a gate.entity and gate.slices.columns among {sorted(known)}")
+        known = {*self.features.entities, *self.features.names()} - {*self.features.names("text")}
+        truth = {CATEGORY} if self.objective.classes else set()
+        allowed = {self.gate.entity: known} | dict.fromkeys(self.gate.slices.columns, known | truth)
+        for name, among in allowed.items():
+            if name not in among:
+                raise ValueError(f"a gate.entity and gate.slices.columns among {sorted(among)}")
+        return self
+
+    @model_validator(mode="after")
+    def _suits_its_classes(self) -> LoopSpec:
+        taken = {CATEGORY, CHOSEN} & {*self.features.entities, *self.features.names()}
+        if taken and self.objective.classes:
+            raise ValueError(f"columns and entities of other names than '{min(taken)}'")
+        if self.charter.costs and not self.objective.classes:
+            raise ValueError("charter.costs only where the objective has classes")
+        if self.objective.classes and self.label_source.absent == "negative":
+            raise ValueError("a label whose 'absent' is 'unknown', where the objective has classes")
+        training = self.training
+        binary = training.memory or training.search or not training.imbalance.is_off
+        if self.objective.classes and binary:
+            raise ValueError("no training.memory, search or imbalance where there are classes")
         return self
 
     @property

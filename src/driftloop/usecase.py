@@ -48,8 +48,8 @@ class UseCase:
 
     data.py      ``read(loop, span) -> Traffic`` and ``source_name(span) -> str``
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
-    labels.py    ``weighted_labels(rows) -> (positions, y, weight)`` and, where there are rules of
-                 thumb, ``labelling_functions() -> list[LabellingFunction]``
+    labels.py    ``weighted_labels(rows) -> (positions, y, weight)``, y 0 and 1 or class names;
+                 where there are rules of thumb, ``labelling_functions() -> list[LabellingFunction]``
     model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}`` and,
                  for ``training.search``, ``search_spaces() -> {name: {parameter: values}}``
 
@@ -95,9 +95,12 @@ class UseCase:
         views = self.loop.spec.features.views
         return self.feast_objects({view: f"{folder}/{view}" for view in views})
 
-    def weighted_labels(self, rows: pd.DataFrame) -> tuple[Positions, Floats, Floats]:
-        """Return (position in ``rows``, label 0 or 1, weight) of every weighted label."""
-        labels: tuple[Positions, Floats, Floats] = self._module("labels").weighted_labels(rows)
+    def weighted_labels(self, rows: pd.DataFrame) -> tuple[Positions, Any, Floats]:
+        """Return (position in ``rows``, label, weight) of every weighted label.
+
+        A label is 0 or 1, or one of objective.classes.
+        """
+        labels: tuple[Positions, Any, Floats] = self._module("labels").weighted_labels(rows)
         return labels
 
     def has_labelling_functions(self) -> bool:

@@ -38,7 +38,7 @@ MISTAKES = {
     "nobody": ("spec.gate.entity", "user", "a gate.entity"),
     "no chance": ("spec.rollout.guardrails", {"alpha": "0%"}, "an alpha above 0%"),
     "missing key": ("spec.gate.entity", None, "spec.gate.entity in loop.yaml must be present"),
-    "unknown metric": ("spec.objective.metric", "accuracy", "'log_loss'. Got 'accuracy'."),
+    "unknown metric": ("spec.objective.metric", "accuracy", "'cross_entropy'. Got 'accuracy'."),
     "bad name": ("metadata.name", "Ads CTR", "metadata.name in loop.yaml"),
     "other version": ("apiVersion", "v2", "driftloop.io/v1alpha1"),
 }  # fmt: skip

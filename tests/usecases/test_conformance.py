@@ -19,6 +19,7 @@ from driftloop_contracts.object_store import FileStore
 
 ROOT = Path(__file__).parents[2]
 CASES = usecase.folders({usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+TICKETS = ROOT / "tests" / "classes" / "usecases"
 NEW = "made-by-new"
 FILES = ["loop.yaml", "data.py", "features.py", "labels.py", "model.py", "README.md"]
 
@@ -39,6 +40,8 @@ def check_traffic(case: UseCase, tmp_path: Path) -> None:
     asked = requests.set_index("row_id")
     assert (outcomes["known_time"] > outcomes["event_time"]).all()
     assert (outcomes["positives"] <= asked["weight"].loc[outcomes["row_id"]].to_numpy()).all()
+    if classes := case.loop.spec.objective.classes:
+        assert {*outcomes["category"]} <= {*classes}
 
 
 def check_seed_decides(case: UseCase, tmp_path: Path) -> None:
@@ -122,6 +125,11 @@ def scaffolded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_what_new_writes_conforms(scaffolded: Path, check, tmp_path: Path) -> None:
     check(usecase.find(NEW, {usecase.FOLDER_VARIABLE: str(scaffolded)}), tmp_path)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_one_of_classes_and_texts_conforms(check, tmp_path: Path) -> None:
+    check(usecase.find("tickets", {usecase.FOLDER_VARIABLE: str(TICKETS)}), tmp_path)
 
 
 def test_use_cases_are_found() -> None:

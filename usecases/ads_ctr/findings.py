@@ -91,10 +91,9 @@ def data(case: UseCase, rows: pd.DataFrame, today: int) -> Finding:
     positives = int((rows["positives"] > 0).sum())
     share = float(rows["positives"].sum() / rows["weight"].sum())
     first, last = rows["event_time"].min(), rows["event_time"].max()
-    sentences = [
-        f"{len(rows):,} labelled rows from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {positives:,} of "
-        f"them positive; the label is {case.loop.spec.objective.label}."
-    ]
+    label = case.loop.spec.objective.label
+    span = f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    sentences = [f"{len(rows):,} rows {span} with the label {label}, {positives:,} positive."]
     if "source" in rows:
         vendors = rows[rows["source"] == "vendor"]
         own = rows.drop(vendors.index)
@@ -180,11 +179,11 @@ def _wrong_labels(
         losses, labels, doubted, zeros, [count], rng, entities=tests[ENTITY]
     )
     source = rows["source"].iloc[seen[wrong]].mode()[0]
-    return back, (
+    said = (
         f"The largest errors are positives that the model doubts. Of {len(seen)} that a careful "
-        f"person looked at {wrong.sum()} are wrong, most of them labelled by the {source}.",
-        effect.sentence(),
+        f"person looked at {wrong.sum()} are wrong, most of them labelled by the {source}."
     )
+    return back, (said, effect.sentence())
 
 
 def deployment(
@@ -227,11 +226,11 @@ def monitoring(served: pd.DataFrame, before: Period) -> Finding:
     shown = served["shown"].sum() / served["chosen"].sum()
     earlier = before.positives / before.rows
     clicks = served["clicked"].sum() / served["shown"].sum()
-    sentences = (
+    said = (
         f"Of 1,000 searches {1000 * shown:.0f} now lead to an impression, {1000 * earlier:.0f} did "
-        f"before; {clicks:.1%} of the impressions are clicked.",
+        f"before; {clicks:.1%} of the impressions are clicked."
     )
-    return Finding("In service", sentences)
+    return Finding("In service", (said,))
 
 
 def accounts_of(case: UseCase, served: pd.DataFrame, rng: np.random.Generator) -> Period:

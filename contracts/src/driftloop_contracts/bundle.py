@@ -22,6 +22,8 @@ REFERENCE = "reference.parquet"
 BASELINE = "baseline.json"
 OUTCOMES = "outcomes.json"
 SLICES = "slices.json"
+VOCABULARY = "vocabulary.json"
+"""Of each text column; only a bundle of a model that reads texts has it."""
 SCHEMA_VERSION = 1
 
 

@@ -25,6 +25,12 @@ STANDS_FOR = "stands_for"
 Its weight counts them already; an outcome's value does not.
 """
 
+CATEGORY = "category"
+"""The column of an outcome that says which of a loop's classes it is, hence of labelled rows."""
+
+CHOSEN = "predicted_class"
+"""The feature of a record that says which class was answered; ``prediction`` is its probability."""
+
 LOOKED_UP = "__event_timestamp"
 """How the log's column ends that has the event time of what was looked up in a feature view."""
 

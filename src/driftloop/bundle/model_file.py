@@ -25,6 +25,7 @@ REVIEWED_TYPES = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "driftloop.training.text.HashedText",
         "_loss.CyHalfBinomialLoss",
         "sklearn._loss._loss.CyHalfBinomialLoss",
     }

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from driftloop.features import logged
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
 from driftloop_contracts.baseline import Baseline, FeatureBaseline
@@ -22,6 +23,7 @@ from driftloop_contracts.category import text
 from driftloop_contracts.drift import distribution, level, measure
 from driftloop_contracts.drift.distribution import WEEKDAY, Distribution, Stratum
 from driftloop_contracts.drift.finding import PREDICTION_NAME
+from driftloop_contracts.inference import CHOSEN
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -38,20 +40,30 @@ def build(
     rng: np.random.Generator,
     predicted: Floats | None = None,
     latest: pd.DataFrame | None = None,
+    held_out: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, Baseline]:
     """Return the reference sample (monitored columns) and the baseline.
 
     ``rows``: joined training rows; after a change at ``onset`` only later rows are reference;
     ``predicted``: the released model's answers to the rows (None: they are not watched);
     ``latest``: where ``rows`` are a sample, the latest of all with PREDICTION_NAME, which tell how
-    much rows depend on each other. A sample's stand farther apart.
+    much rows depend on each other: a sample's stand farther apart;
+    ``held_out``: rows with what was answered by a model that had not seen them, of which the share
+    of each class is told: on rows that it was trained on, a model chooses too well.
     """
-    drift, columns = loop.spec.drift, loop.spec.features.columns
+    drift, columns = loop.spec.drift, logged.columns(loop)
     if predicted is not None:
         rows = rows.assign(**{PREDICTION_NAME: predicted})
     recent = _recent(rows, loop)
     when = _when(recent, loop, onset)
-    features = tuple(_feature(c, recent, when, loop) for c in columns if c.monitored)
+    own = [c for c in columns if c.monitored and c.name != CHOSEN]
+    features = tuple(_feature(c, recent, when, loop) for c in own)
+    chosen = [c for c in columns if c.monitored and c.name == CHOSEN]
+    if held_out is not None and chosen:
+        unseen = _recent(held_out, loop)
+        told = _when(unseen, loop, onset)
+        features += tuple(_feature(c, unseen, told, loop) for c in chosen)
+    tested = {feature.name for feature in features}
     answers = _predictions(recent, when, loop)
     if latest is not None:
         features, answers = _dependent(features, answers, latest, loop)
@@ -64,12 +76,12 @@ def build(
         min_rows=drift.window.rows,
         level=level.of_window(budget, seconds, rules),
         features=features,
-        unmonitored=tuple((c.name, c.kind) for c in columns if not c.monitored),
+        unmonitored=tuple((c.name, c.kind) for c in columns if c.name not in tested),
         max_seconds=int(drift.window.max_duration.total_seconds()),
         alarms_per_second=budget,
         predictions=answers,
     )
-    return _sample(recent, when, loop, rng), baseline
+    return _sample(recent, when, [f.name for f in features], loop, rng), baseline
 
 
 def _dependent(
@@ -190,10 +202,13 @@ def _measured(kind: str, values: pd.Series[Any], when: measure.Rows) -> Distribu
 
 
 def _sample(
-    recent: pd.DataFrame, when: measure.Rows, loop: LearningLoop, rng: np.random.Generator
+    recent: pd.DataFrame,
+    when: measure.Rows,
+    names: list[str],
+    loop: LearningLoop,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return rows of the present regime, drawn by their weights."""
-    names = [column.name for column in loop.spec.features.columns if column.monitored]
+    """Return the columns ``names`` of rows of the present regime, drawn by their weights."""
     places = np.flatnonzero(when.current)
     size = loop.spec.drift.reference.rows
     if len(places) > size:

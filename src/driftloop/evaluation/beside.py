@@ -28,6 +28,7 @@ Measure = Callable[[Floats], float | None]
 
 HOUR = pd.Timedelta(hours=1)
 COLUMNS = ("rows", "impressions", "positives", "predicted", "loss")
+"""Of every row; where outcomes are classes also what was decided, and rightly (numbers.py)."""
 
 
 def compare(rows: pd.DataFrame, loop: LearningLoop) -> dict[str, Any] | None:
@@ -45,7 +46,7 @@ def compare(rows: pd.DataFrame, loop: LearningLoop) -> dict[str, Any] | None:
     sides = [rows[rows["bundle_version"] == version] for version in (newer, older)]
     weights = counts.prod(axis=1) / counts.sum(axis=1)
     sums = [
-        _sums(side, _hour(side).map(weights / counts.iloc[:, at]), entity)
+        _sums(side, _hour(side).map(weights / counts.iloc[:, at]), loop)
         for at, side in enumerate(sides)
     ]
     groups = min(int((one[:, 0] > 0).sum()) for one in sums)
@@ -79,14 +80,18 @@ def _hour(rows: pd.DataFrame) -> pd.Series[pd.Timestamp]:
     return found
 
 
-def _sums(side: pd.DataFrame, multiplier: pd.Series[float], entity: str) -> Floats:
+def _sums(side: pd.DataFrame, multiplier: pd.Series[float], loop: LearningLoop) -> Floats:
     """Return the weighted sums, [groups, columns]; rows of an hour without the other count none."""
     times = multiplier.fillna(0.0).to_numpy("float64")
     prediction, weight = (side[name].to_numpy("float64") for name in ("prediction", "weight"))
     positives = side["positives"].to_numpy("float64")
     losses = loss.log_loss(prediction, positives, weight)
     columns = [np.ones(len(side)), weight, positives, prediction * weight, losses]
-    groups = groups_of(side[entity].to_numpy())
+    if loop.spec.objective.classes:
+        costs = loop.spec.charter.costs
+        given = costs.decided(prediction) if costs else np.ones(len(side))
+        columns += [given * weight, given * positives]
+    groups = groups_of(side[loop.spec.gate.entity].to_numpy())
     summed = [np.bincount(groups, column * times, GROUPS) for column in columns]
     return np.stack(summed, axis=1)
 
@@ -105,7 +110,7 @@ def _valued(policy: Kpi) -> Measure:
 
 def calibration(sums: Floats) -> float | None:
     """Return the logarithm of positives over what was predicted."""
-    _, _, positives, predicted, _ = sums
+    positives, predicted = sums[2:4]
     return math.log(positives / predicted) if positives > 0 and predicted > 0 else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from driftloop.drift.concept import Watched
@@ -12,7 +13,7 @@ from driftloop.evaluation import beside, kpi, numbers
 from driftloop.labels import join as labels
 from driftloop.loop import LearningLoop
 from driftloop_contracts import times
-from driftloop_contracts.inference import STANDS_FOR
+from driftloop_contracts.inference import CHOSEN, STANDS_FOR
 
 COLUMNS = (
     "prediction_id",
@@ -29,8 +30,16 @@ WAITED = timedelta(days=7)
 
 def columns(loop: LearningLoop) -> tuple[str, ...]:
     """Return what a loop's cohorts are made of, in the inference log."""
-    gate = loop.spec.gate
-    return tuple(dict.fromkeys((*COLUMNS, gate.entity, *gate.slices.columns)))
+    gate, chosen = loop.spec.gate, (CHOSEN,) if loop.spec.objective.classes else ()
+    return tuple(dict.fromkeys((*COLUMNS, gate.entity, *gate.slices.columns, *chosen)))
+
+
+def decided(loop: LearningLoop, confidence: Any) -> Any:
+    """Return whether each answer among classes was given; None where there are no classes."""
+    if not loop.spec.objective.classes:
+        return None
+    costs, values = loop.spec.charter.costs, np.asarray(confidence, "float64")
+    return costs.decided(values) if costs else np.ones(len(values), bool)
 
 
 def since(loop: LearningLoop, start: datetime) -> datetime:
@@ -55,12 +64,16 @@ def between(
     """
     # A score is waited for as long as it takes; a maturity found from delays would move.
     source = loop.spec.label_source.model_copy(update={"completeness": None})
-    found = labels.join(records, outcomes, source, end)
+    classes = loop.spec.objective.classes
+    if classes and CHOSEN not in records:  # None of them was answered so.
+        return None
+    found = labels.join(records, outcomes, source, end, classes)
     seen = _seen(found.rows, loop)
     rows = found.rows[(seen > start) & (seen <= end)]
     if rows.empty:
         return None
-    values = numbers.score(rows["prediction"], rows["positives"], rows["weight"]).values()
+    given = decided(loop, rows["prediction"])
+    values = numbers.score(rows["prediction"], rows["positives"], rows["weight"], given).values()
     asked = rows["event_time"]
     by_slice = watched.by_slice(rows, end - start) if watched else []
     told: dict[str, Any] = {"slices": by_slice} if by_slice else {}

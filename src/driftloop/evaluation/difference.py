@@ -85,9 +85,15 @@ class Resampled:
         held[0] = True
         return _estimate(top[held] / np.maximum(bottom[held], 1e-300))
 
-    def less_balanced(self, first: str, second: str, observed: str) -> Estimate:
-        """Return how much further from 1 first / observed is than second / observed, in logs."""
-        return _estimate(self._imbalance(first, observed) - self._imbalance(second, observed))
+    def less_balanced(
+        self, first: str, second: str, observed: str, of_second: str = ""
+    ) -> Estimate:
+        """Return how much further from 1 first / observed is than second / observed, in logs.
+
+        ``of_second``: what the second is over, where that is another column.
+        """
+        other = self._imbalance(second, of_second or observed)
+        return _estimate(self._imbalance(first, observed) - other)
 
     def _imbalance(self, predicted: str, observed: str) -> Floats:
         above, below = (np.maximum(self.of(name), 1e-300) for name in (predicted, observed))

@@ -46,6 +46,7 @@ from driftloop.spec.gate import Gate
 SUMMED = (
     *(f"{name}_{what}" for name in MODELS for what in ("loss", "brier", "predicted")),
     "positives",
+    "champion_positives",
     "weight",
 )
 """Columns of scored rows whose sums the whole is judged by."""

@@ -25,17 +25,54 @@ FEWEST = 20
 
 
 def explained(
-    rows: pd.DataFrame, columns: Sequence[str], entity: str, rng: np.random.Generator
+    rows: pd.DataFrame,
+    columns: Sequence[str],
+    entity: str,
+    rng: np.random.Generator,
+    truth: str = "",
 ) -> dict[str, float]:
     """Return the share of the outcomes' deviance that each column explains alone.
 
     ``rows``: ``columns``, ``entity``, ``positives`` and ``weight``; 0 means nothing, 1 all of it.
+    ``truth``: the column of the outcomes' class, where they are classes.
     """
+    if truth:
+        return _of_classes(rows, columns, entity, rng, truth)
     k, n = rows["positives"].to_numpy("float64"), rows["weight"].to_numpy("float64")
     if min(k.sum(), (n - k).sum()) < FEWEST:
         return {}
     half = halves(rows[entity], rng)
     return {column: _explained(_values(rows[column]), half, k, n) for column in columns}
+
+
+def _of_classes(
+    rows: pd.DataFrame, columns: Sequence[str], entity: str, rng: np.random.Generator, truth: str
+) -> dict[str, float]:
+    codes, names = pd.factorize(rows[truth], sort=True)
+    weight = rows["weight"].to_numpy("float64")
+    if (np.bincount(codes, weight, len(names)) >= FEWEST).sum() < 2:
+        return {}
+    half = halves(rows[entity], rng)
+    return {
+        column: _explained_classes(_values(rows[column]), half, codes, weight) for column in columns
+    }
+
+
+def _explained_classes(values: Any, half: Any, codes: Any, weight: Any) -> float:
+    """Return 1 - cross-entropy / that of the classes' shares, each half from the other."""
+    own = usual = 0.0
+    classes, count = int(codes.max()) + 1, int(values.max()) + 1
+    for side in (0, 1):
+        seen, judged = half != side, half == side
+        shares = np.bincount(codes[seen], weight[seen], classes) + PRIOR / classes
+        shares /= shares.sum()
+        cells = np.bincount(values[seen] * classes + codes[seen], weight[seen], count * classes)
+        shown = cells.reshape(count, classes) + PRIOR * shares
+        rates = shown / shown.sum(axis=1, keepdims=True)
+        truth, weights = codes[judged], weight[judged]
+        own -= float((weights * np.log(rates[values[judged], truth])).sum())
+        usual -= float((weights * np.log(shares[truth])).sum())
+    return 1 - own / usual if usual > 0 else 0.0
 
 
 def _explained(values: Any, half: Any, k: Any, n: Any) -> float:

@@ -11,6 +11,7 @@ from driftloop.evaluation import leakage
 from driftloop.evaluation.difference import Interval
 from driftloop.evaluation.ruling import PROMOTE, REJECT, Ruling, told
 from driftloop.spec.gate import Gate
+from driftloop_contracts.inference import CATEGORY
 
 
 def release(scored: pd.DataFrame, margin: float) -> Ruling:
@@ -46,7 +47,8 @@ def leaked(
     scored: pd.DataFrame, columns: Sequence[str], gate: Gate, rng: np.random.Generator
 ) -> Ruling:
     """Refuse a candidate with a column that explains too much of the outcomes by itself."""
-    explained = leakage.explained(scored, columns, gate.entity, rng)
+    truth = CATEGORY if "candidate_positives" in scored else ""  # as scoring tells classes
+    explained = leakage.explained(scored, columns, gate.entity, rng, truth)
     reasons = tuple(
         f"{name} alone explains {share:.0%} of the outcomes' deviance, above {gate.leakage:.0%}: "
         "it seems to be written after the outcome."

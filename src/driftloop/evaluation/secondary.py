@@ -19,8 +19,11 @@ def judge(drawn: Resampled, gate: Gate, rows: int) -> list[Ruling]:
         found.append(_within("Its Brier score", estimate, own.brier, gate, rows))
     if own.calibration is not None:
         names = ("candidate_predicted", "champion_predicted", "positives")
+        # Of classes each model has positives of its own: those where it chose right.
+        other = "champion_positives" if "champion_positives" in drawn.names else ""
         what = "Its ratio of predicted to observed positives"
-        found.append(_within(what, drawn.less_balanced(*names), own.calibration, gate, rows))
+        estimate = drawn.less_balanced(*names, of_second=other)
+        found.append(_within(what, estimate, own.calibration, gate, rows))
     return found
 
 

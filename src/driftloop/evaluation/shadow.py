@@ -15,7 +15,7 @@ from driftloop.evaluation import gate, scoring
 from driftloop.evaluation.gate import Evidence, Verdict
 from driftloop.loop import LearningLoop
 from driftloop.usecase import UseCase
-from driftloop_contracts.inference import STANDS_FOR
+from driftloop_contracts.inference import CATEGORY, STANDS_FOR
 
 CAUSE = "shadow"
 """The gate asked already what the retraining's cause asks; here a candidate must not be worse."""
@@ -25,7 +25,9 @@ def columns(loop: LearningLoop) -> list[str]:
     """Return the columns of the inference log that a judgement needs."""
     spec = loop.spec
     names = ["prediction_id", "event_time", "weight", STANDS_FOR, spec.gate.entity]
-    return list(dict.fromkeys([*names, *spec.gate.slices.columns, *spec.features.names()]))
+    logged = [*names, *spec.gate.slices.columns, *spec.features.names()]
+    # What the outcome was is no column of the log: labels tell it.
+    return [name for name in dict.fromkeys(logged) if name != CATEGORY or name in names]
 
 
 def judge(

@@ -16,6 +16,7 @@ import pandas as pd
 
 from driftloop import instants
 from driftloop.labels import outcomes
+from driftloop_contracts.inference import CATEGORY
 
 BELIEF = ["value", "event_time", "known_time", "revision"]
 
@@ -25,7 +26,8 @@ class History:
     """Beliefs in order: a row for each time at which a prediction had a report that counted.
 
     ``beliefs``: ``of`` (int, the prediction), ``BELIEF``, and ``changed``: whether the value is
-    not the one before. ``conflicts``: reports that lost to one of equal revision and time.
+    not the one before. ``conflicts``: reports that lost to one of equal revision and time. Where
+    outcomes are classes, a belief has its ``category``, which changes as a value does.
     """
 
     beliefs: pd.DataFrame
@@ -42,7 +44,7 @@ class History:
         first = beliefs.drop_duplicates("of").set_index("of")
         change = beliefs[beliefs["changed"]].drop_duplicates("of", keep="last").set_index("of")
         known = {"first_known": first["known_time"], "settled": change["known_time"]}
-        return last[BELIEF].assign(**known)
+        return last[_belief(beliefs)].assign(**known)
 
     def arrivals(self) -> pd.DataFrame:
         """Return when positives came that still hold: ``of``, ``known_time``, ``positives``.
@@ -52,6 +54,9 @@ class History:
         belief on, that belief brought the rise of m.
         """
         beliefs = self.beliefs
+        if CATEGORY in beliefs:  # It arrived when it became what it is.
+            change = beliefs[beliefs["changed"]].drop_duplicates("of", keep="last")
+            return change[["of", "known_time"]].assign(positives=change["value"])
         backwards = beliefs.iloc[::-1]
         lasting = backwards.groupby("of", sort=False)["value"].cummin().iloc[::-1]
         rise = lasting - lasting.groupby(beliefs["of"]).shift(fill_value=0.0)
@@ -62,12 +67,22 @@ def build(reports: pd.DataFrame) -> History:
     """Return the history of sound ``reports``, whose ``of`` says which prediction each is of."""
     rows = _ordered(reports)
     same = rows.duplicated(["of", "known_time", "revision"])
-    conflicts = int((same & rows["value"].diff().ne(0)).sum())
+    conflicts = int((same & _differs(rows)).sum())
     # In order of known_time a report counts unless a higher revision was there before it.
     rows = rows[rows["revision"] == rows.groupby("of")["revision"].cummax()]
     rows = rows.drop_duplicates(["of", "known_time"], keep="last").reset_index(drop=True)
-    changed = ~rows.duplicated("of") | rows["value"].diff().ne(0)
+    changed = ~rows.duplicated("of") | _differs(rows)
     return History(rows.assign(changed=changed), conflicts)
+
+
+def _belief(rows: pd.DataFrame) -> list[str]:
+    return [*BELIEF, *([CATEGORY] if CATEGORY in rows else [])]
+
+
+def _differs(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Return whether each row says something else than the one before it."""
+    differs: pd.Series[bool] = rows["value"].diff().ne(0)
+    return differs | rows[CATEGORY].ne(rows[CATEGORY].shift()) if CATEGORY in rows else differs
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,12 @@ def resolved(reports: pd.DataFrame, label: str, cutoff: datetime) -> Resolved:
 
 def _ordered(reports: pd.DataFrame) -> pd.DataFrame:
     """Return ``of`` and ``BELIEF`` in the order in which a later row outdoes an earlier one."""
-    rows = reports[["of", *BELIEF]].astype({"revision": "int64"})
+    rows = reports[["of", *_belief(reports)]].astype({"revision": "int64"})
     event, known = (instants.micros(rows[name]) for name in ("event_time", "known_time"))
     value, revision, of = (rows[name].to_numpy() for name in ("value", "revision", "of"))
-    return rows.iloc[np.lexsort((event, value, revision, known, of))].reset_index(drop=True)
+    keys = [event, value, revision, known, of]
+    if (
+        CATEGORY in rows
+    ):  # Of two that differ in nothing else the later name counts: some rule must.
+        keys = [event, pd.factorize(rows[CATEGORY], sort=True)[0], *keys[1:]]
+    return rows.iloc[np.lexsort(keys)].reset_index(drop=True)

@@ -9,8 +9,10 @@ its source says. What is known after maturity still counts, from when it is know
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,7 @@ from driftloop.labels.delays import Claims
 from driftloop.labels.maturity import Maturity
 from driftloop.labels.pairing import Paired
 from driftloop.spec.data import LabelSource
+from driftloop_contracts.inference import CATEGORY, CHOSEN
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Joined:
     """The labelled rows, what is not among them and why, and how it adds up.
 
     ``rows``: the mature records that have a label, in order, with ``positives`` (0 to weight)
-    and ``decided_time``, from when on they were mature and had one (whatever it was then);
+    and ``decided_time``, from when on they were mature and had one (whatever it was then); where
+    outcomes are classes, also with the ``category``, and ``positives`` is the weight of a record
+    whose answer was right: of records that do not say their answer, the weight.
     ``rejected``: reports set aside, each once, with a ``reason``.
     """
 
@@ -41,14 +46,19 @@ class Joined:
 
 
 def join(
-    records: pd.DataFrame, reports: pd.DataFrame, source: LabelSource, cutoff: datetime
+    records: pd.DataFrame,
+    reports: pd.DataFrame,
+    source: LabelSource,
+    cutoff: datetime,
+    classes: Sequence[str] = (),
 ) -> Joined:
     """Return the mature ``records`` with the positives of ``source`` known at ``cutoff``.
 
     ``records``: prediction_id (unique), event_time, weight (at least 1) and any other column,
     of which ``stands_for`` says how many rows a record stands for (1 unless said);
-    ``reports``: as outcomes.py says. Nothing later than the cut-off is looked at. Raise
-    InvalidInput for a missing column, a time without its zone and an id that is there twice.
+    ``reports``: as outcomes.py says; ``classes``: that outcomes are one of, if they are, and then
+    ``predicted_class`` of a record is its answer. Nothing later than the cut-off is looked at.
+    Raise InvalidInput for a missing column, a time without its zone and an id that is there twice.
 
     >>> days = pd.date_range("2026-01-01", periods=3, tz="UTC", unit="us")
     >>> asked = pd.DataFrame({"prediction_id": list("abc"), "event_time": days, "weight": 1.0})
@@ -61,7 +71,7 @@ def join(
     """
     now = instants.utc(cutoff)
     asked = pairing.asked(records, now)
-    paired = pairing.pair(asked, outcomes.known(reports, source.name, now))
+    paired = pairing.pair(asked, outcomes.known(reports, source.name, now, classes), classes)
     age = instants.micros(now - asked["event_time"])
     arrivals = _delayed(paired.history.arrivals().set_index("of"), "known_time", age, now)
     wait = maturity.of(source, arrivals["delay"].to_numpy(), age[arrivals.index])
@@ -83,8 +93,12 @@ def _rows(
     positives = np.full(len(asked), 0.0 if source.absent == "negative" else np.nan)
     # An outcome is of one row; its record's weight counts the rows that it stands for as well.
     positives[labels.index] = labels["value"] * pairing.stands_for(asked)[labels.index]
+    named = {}
+    if CATEGORY in labels:
+        named = {CATEGORY: labels[CATEGORY].reindex(asked.index)}
+        positives = _right(asked, named[CATEGORY])
     kept = mature & ~np.isnan(positives)
-    rows: pd.DataFrame = asked.assign(positives=positives)[kept]
+    rows: pd.DataFrame = asked.assign(positives=positives, **named)[kept]
     # Of the mature alone: a maturity may be longer than any calendar.
     matured = rows["event_time"] + wait.duration if len(rows) else rows["event_time"]
     known = labels["first_known"].reindex(rows.index)
@@ -92,6 +106,13 @@ def _rows(
     late = (known > matured) & (source.absent == "unknown")
     rows["decided_time"] = matured.where(~late, known)
     return rows.reset_index(drop=True)
+
+
+def _right(asked: pd.DataFrame, category: pd.Series[Any]) -> Any:
+    """Return the weight where the answer was right, 0 where not, NaN where either is not known."""
+    answer = asked.get(CHOSEN, category)
+    known = category.notna() & answer.notna()
+    return np.where(known, asked["weight"] * (answer == category), np.nan)
 
 
 def _coverage(

@@ -3,12 +3,13 @@
 One row per report: ``prediction_id`` (str), ``label`` (the label source it is of), ``value``
 (the positives: 0 or 1, of an aggregate 0 to its weight), ``event_time`` (UTC; when it happened,
 of a count when it was asked), ``known_time`` (UTC) and ``revision`` (0, 1, ...; a higher one
-replaces a lower one). Reports come in any order, late, twice, corrected, or never.
+replaces a lower one). Where outcomes are classes, ``category`` (str) says which, and the value
+is 1. Reports come in any order, late, twice, corrected, or never.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 
 from driftloop import instants
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 
 COLUMNS = ("prediction_id", "label", "value", "event_time", "known_time", "revision")
 
@@ -27,17 +29,26 @@ def require(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
             raise InvalidInput(f"column '{name}'", where, "present", "nothing")
 
 
-def known(outcomes: pd.DataFrame, label: str, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """Return the reports on ``label`` known at ``cutoff`` (inclusive), or not said when."""
-    require(outcomes, COLUMNS, "the outcomes")
+def known(
+    outcomes: pd.DataFrame, label: str, cutoff: pd.Timestamp, classes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the reports on ``label`` known at ``cutoff`` (inclusive), or not said when.
+
+    ``classes``: where outcomes are one of these, the reports have a ``category``.
+    """
+    columns = [*COLUMNS, *([CATEGORY] if classes else [])]
+    # A day whose reports all lack it may have no such column.
+    if classes and CATEGORY not in outcomes:
+        outcomes = outcomes.assign(**{CATEGORY: None})
+    require(outcomes, columns, "the outcomes")
     late = instants.column(outcomes, "known_time", "the outcomes") > cutoff
-    found = outcomes.loc[(outcomes["label"] == label) & ~late, list(COLUMNS)]
+    found = outcomes.loc[(outcomes["label"] == label) & ~late, columns]
     times = {name: instants.column(found, name, "the outcomes") for name in COLUMNS[3:5]}
     counts = {name: numbers(found[name]) for name in ("value", "revision")}
     return found.assign(**times, **counts)
 
 
-def screened(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def screened(found: pd.DataFrame, classes: Sequence[str] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the reports that make sense and, with a ``reason``, those that do not."""
     ids, value, revision = found["prediction_id"], found["value"], found["revision"]
     happened, said = found["event_time"], found["known_time"]
@@ -49,6 +60,9 @@ def screened(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         "revision not 0, 1, ...": ~((revision >= 0) & (revision % 1 == 0) & (revision < 2**53)),
         "value not a number from 0": ~((value >= 0) & np.isfinite(value)),
     }
+    if classes:
+        reasons["value not 1, of a category"] = value != 1
+        reasons["category not one of the classes"] = ~found[CATEGORY].isin(list(classes))
     return set_aside(found, reasons)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -55,10 +56,13 @@ def stands_for(records: pd.DataFrame) -> pd.Series[float]:
     return outcomes.numbers(records[STANDS_FOR]).fillna(1.0)
 
 
-def pair(records: pd.DataFrame, found: pd.DataFrame) -> Paired:
-    """Return the reports ``found`` with their record; of several faults the first is the reason."""
+def pair(records: pd.DataFrame, found: pd.DataFrame, classes: Sequence[str] = ()) -> Paired:
+    """Return the reports ``found`` with their record; of several faults the first is the reason.
+
+    ``classes``: that outcomes are one of, if they are.
+    """
     once = found.drop_duplicates()
-    sensible, senseless = outcomes.screened(once)
+    sensible, senseless = outcomes.screened(once, classes)
     of = pd.Index(records["prediction_id"]).get_indexer(pd.Index(sensible["prediction_id"]))
     own = sensible.assign(of=of)[of >= 0]
     record = records.assign(weight=records["weight"] / stands_for(records))

@@ -37,6 +37,7 @@ from driftloop.usecase import UseCase
 from driftloop_contracts import bundle, event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import RunFailed
+from driftloop_contracts.inference import CATEGORY, CHOSEN
 from driftloop_contracts.signature import ANYONE, Trusted
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ BATCHES_PER_DAY = 4
 
 @dataclass
 class Served:
-    """What was answered: for each request row probability, bundle's version and prediction_id."""
+    """What was answered: for each request row probability, bundle's version and prediction_id.
+
+    ``probabilities``: of each class, [rows, classes], where outcomes are classes (else no columns).
+    """
 
     probability: np.ndarray[Any, np.dtype[np.float64]]
     version: np.ndarray[Any, np.dtype[np.object_]]
     prediction_id: np.ndarray[Any, np.dtype[np.object_]]
+    probabilities: np.ndarray[Any, np.dtype[np.float64]]
     calls: int = 0
     flushed: int = 0
     cohorts: list[dict[str, Any]] = field(default_factory=list)
@@ -87,9 +92,11 @@ class Replay:
         self.trusted = trusted
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)
+        self.classes = usecase.loop.spec.objective.classes
         self.served = Served(
-            np.full(rows, np.nan), np.full(rows, "", dtype=object), np.full(rows, "", dtype=object)
-        )
+            np.full(rows, np.nan), np.full(rows, "", dtype=object), np.full(rows, "", dtype=object),
+            np.full((rows, len(self.classes)), np.nan),
+        )  # fmt: skip
         self._client = httpx.Client(timeout=60)
         self._scored_until = start
         self._watched_bundles: dict[str, Watched | None] = {}
@@ -160,8 +167,10 @@ class Replay:
         # What was asked before anything was served has no other name than its own.
         reports = fresh.assign(prediction_id=np.where(ids == "", fresh["row_id"], ids))
         reports["label"] = self.usecase.loop.spec.objective.label
-        found: pd.DataFrame = reports.rename(columns={"positives": "value"})[[*outcomes.COLUMNS]]
-        return found
+        named: pd.DataFrame = reports.rename(columns={"positives": "value"})
+        # A report on a class is of one answer, whatever its weight.
+        told = {"value": 1.0} if self.classes else {}
+        return named.assign(**told)[[*outcomes.COLUMNS, *([CATEGORY] if self.classes else [])]]
 
     def _archive_requests(self, day: pd.Timestamp) -> None:
         rows = self.traffic.requests.iloc[self.unfolding.between(day, day + DAY)]
@@ -210,6 +219,8 @@ class Replay:
             raise RunFailed(f"The predictor answered {answer.status_code}: {answer.text[:300]}")
         content = answer.json()
         self.served.probability[positions] = content["predictions"]
+        if self.classes:
+            self.served.probabilities[positions] = content["probabilities"]
         self.served.version[positions] = content["bundle_version"]
         self.served.prediction_id[positions] = content["prediction_ids"]
         self.served.calls += 1
@@ -270,12 +281,18 @@ class Replay:
         return self._watched_bundles[version]
 
     def predictions(self) -> pd.DataFrame:
-        """Return what was served: row_id, event_time, probability and the bundle's version."""
+        """Return what was served: row_id, event_time, probability and the bundle's version.
+
+        Of classes also the one that was chosen.
+        """
         asked = self.served.version != ""
         rows = self.traffic.requests.loc[asked, ["row_id", "event_time"]]
         probability, version = self.served.probability[asked], self.served.version[asked]
         served: pd.DataFrame = rows.assign(probability=probability, version=version.astype(str))
-        return served
+        if not self.classes:
+            return served
+        best = self.served.probabilities[asked].argmax(axis=1)
+        return served.assign(**{CHOSEN: np.array(self.classes, dtype=object)[best]})
 
     def first_estimator(self) -> str:
         """Return the estimator of the first bundle, which the comparison fits throughout."""

@@ -35,6 +35,7 @@ from driftloop.traffic import Traffic
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
 from driftloop.training.promises import SOURCE
+from driftloop.training.target import Answers
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import signature, times
 from driftloop_contracts.cloudevent import CloudEvent
@@ -250,7 +251,8 @@ def _compare(
     compared = Comparison(request.usecase, replay.traffic, joined, estimator)
     total = len(replay.days()[1]) + fits + 1
     with view.progress(console, "Comparing policies", total) as step:
-        figures = compared.against(replay.start, replay.served.probability, fits, step)
+        answers = Answers(replay.served.probability, None, replay.served.probabilities)
+        figures = compared.against(replay.start, answers, fits, step)
     seconds = round(time.monotonic() - began, 2)
     return {"comparison": figures, "comparison_seconds": seconds}
 

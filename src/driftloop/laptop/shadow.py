@@ -47,7 +47,7 @@ def _mature(case: UseCase, archive: Archive, start: datetime, now: datetime) -> 
     if records.empty:
         return records
     reports = archive.outcomes(start, now, source.name)
-    return labels.join(records, reports, source, now).rows
+    return labels.join(records, reports, source, now, loop.spec.objective.classes).rows
 
 
 def _model(case: UseCase, archive: Archive, version: str, folder: Path, trusted: Trusted) -> Path:

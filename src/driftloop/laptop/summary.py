@@ -71,6 +71,7 @@ def _period(part: pd.DataFrame, loop: LearningLoop) -> dict[str, Any]:
         for name in ("log_loss", "mean_prediction")
     }
     sums = {"impressions": impressions, "positives": positives, "rows": int(part["rows"].sum())}
+    sums |= {n: float(part[n].sum()) for n in ("decided", "decided_right") if n in part}
     values: dict[str, Any] = sums | means | {"base_entropy": float(entropy), "rate": rate}
     return values | {
         "start": times.to_text(part["start"].min().to_pydatetime()),

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 
 from driftloop.traffic import Traffic
+from driftloop_contracts.inference import CATEGORY
 
 
 class Unfolding:
     """The labels of ``traffic`` as they become known; ``advance`` moves the time forward only.
 
     Rows are addressed by their position in ``traffic.requests``. ``positives`` holds what is
-    known now; ``known`` says for which rows anything is.
+    known now, ``category`` the class (None where outcomes are none); ``known`` says for which rows
+    anything is.
     """
 
     def __init__(self, traffic: Traffic) -> None:
@@ -25,6 +27,9 @@ class Unfolding:
         self._times = self.requests["event_time"]
         self._known_times = self.outcomes["known_time"]
         self.positives = np.full(len(self.requests), np.nan)
+        self.category: np.ndarray[tuple[int], np.dtype[np.object_]] | None = None
+        if CATEGORY in self.outcomes:
+            self.category = np.full(len(self.requests), None, dtype=object)
         self._next = 0
 
     @property
@@ -42,6 +47,8 @@ class Unfolding:
         fresh = self.outcomes.iloc[self._next : end]
         # In order of knowing, so that a later revision overwrites an earlier one.
         self.positives[fresh["position"]] = fresh["positives"]
+        if self.category is not None:
+            self.category[fresh["position"]] = fresh[CATEGORY]
         self._next = end
         return fresh
 
@@ -53,7 +60,12 @@ class Unfolding:
         )
 
     def labelled(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """Return the requests of [start, end) whose outcome is known now, with ``positives``."""
+        """Return the requests of [start, end) whose outcome is known now, with ``positives``.
+
+        Where outcomes are classes, with ``category`` too.
+        """
         span = self.between(start, end)
         rows = self.requests.iloc[span].assign(positives=self.positives[span])
+        if self.category is not None:
+            rows = rows.assign(**{CATEGORY: self.category[span]})
         return rows[rows["positives"].notna()]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from driftloop.report import analysis, document, sections, wording
+from driftloop.report import analysis, classes, document, sections, wording
 from driftloop.report.table import Markup, paragraphs, table
 from driftloop_contracts.baseline import Baseline
 
@@ -36,6 +36,7 @@ def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Ba
         document.section("Where it came from", _origin(facts)),
         document.section("How it predicts", _losses(facts, verdict)),
         document.section("Against baselines", analysis.baselines(facts.get("analysis") or {})),
+        *classes.sections(facts.get("by_class")),
         document.section("What the gate said", _gate(verdict)),
         document.section("Slices", _slices(verdict.get("slices") or ())),
         document.section(analysis.FAILS, analysis.failures(facts.get("analysis") or {})),

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from driftloop.quantities import PerTime, Size, TimePerTime
 from driftloop.spec.base import Spec
+from driftloop.spec.costs import Costs
 
 
 class Budget(Spec):
@@ -39,7 +40,8 @@ class Charter(Spec):
     """Why the system exists, whose it is, and when it should end.
 
     ``training_budget``: most trainings; ``budget``: what it may cost; ``target``: what it must
-    reach.
+    reach; ``costs``: of answers among classes; a request whose answer would cost more than a person
+    goes to a person.
     """
 
     summary: str
@@ -49,3 +51,4 @@ class Charter(Spec):
     budget: Budget = Field(default_factory=Budget)
     target: Target | None = None
     stop_when: str = ""
+    costs: Costs | None = None

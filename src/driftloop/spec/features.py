@@ -8,11 +8,14 @@ from pydantic import Field, field_validator, model_validator
 
 from driftloop.quantities import Share
 from driftloop.spec.base import Spec
+from driftloop_contracts import text
 
 
 class Column(Spec):
     """One input of the model.
 
+    ``kind``: a ``text`` is what somebody wrote: the model gets it ('' for none, and no more than
+    its first 20,000 characters), and windows test what is derived of it (docs/classes.md);
     ``origin``: 'request' for a value the caller sends, else the Feast feature view it is
     looked up in; ``range``: what the contract allows of a number; ``max_missing``: the share
     of rows that may lack it; ``monitored``: whether the sidecar tests it for drift;
@@ -22,7 +25,7 @@ class Column(Spec):
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "text"]
     origin: str
     range: tuple[float | None, float | None] = (None, None)
     max_missing: Share = Field(default="0%", validate_default=True)
@@ -37,7 +40,9 @@ class Column(Spec):
             raise ValueError("a column of a view where ifAbsent is not 'predict'")
         if (self.if_absent == "default") != (self.default is not None):
             raise ValueError("a column with a default if, and only if, ifAbsent is 'default'")
-        kind = str if self.kind == "categorical" else float
+        if self.kind == "text" and (self.origin != "request" or self.range != (None, None)):
+            raise ValueError("a text whose origin is 'request', and which has no range")
+        kind = float if self.kind == "numeric" else str
         if self.default is not None and not isinstance(self.default, kind):
             raise ValueError(f"a column whose default is {self.kind}, as it is")
         return self
@@ -62,6 +67,15 @@ class Features(Spec):
         if len(set(names)) < len(names):
             raise ValueError("columns of different names")
         return columns
+
+    @model_validator(mode="after")
+    def _leaves_names_free(self) -> Features:
+        own = {*self.entities, *(column.name for column in self.columns)}
+        texts = (column.name for column in self.columns if column.kind == "text")
+        taken = {name for one in texts for name in text.names(one)} & own
+        if taken:
+            raise ValueError(f"columns and entities of other names than '{min(taken)}'")
+        return self
 
     @model_validator(mode="after")
     def _keys_are_no_columns(self) -> Features:

@@ -9,9 +9,10 @@ from driftloop.loop import LearningLoop
 
 
 def facts(loop: LearningLoop) -> dict[str, Any]:
-    """Return the objective with its label and metric, the columns and the estimators."""
+    """Return the objective with its label, metric and classes, the columns and the estimators."""
     spec = loop.spec
-    return {
+    classes = {"classes": list(spec.objective.classes)} if spec.objective.classes else {}
+    return classes | {
         "objective": spec.objective.name,
         "label": spec.objective.label,
         "metric": spec.objective.metric,

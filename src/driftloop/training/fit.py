@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from driftloop.evaluation import loss
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
-from driftloop.training import rebalanced, split
+from driftloop.training import rebalanced, split, target
+from driftloop.training.target import Answers
 from driftloop.usecase import UseCase
+from driftloop_contracts import text
 from driftloop_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _weighted(
     positions, labels, weights = usecase.weighted_labels(rows)
     inputs = model_inputs(usecase, rows).iloc[positions]
     recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
-    return positions, inputs, labels, weights, recency[positions]
+    known = target.of(usecase.loop).labels(labels)
+    return positions, inputs, known, weights, recency[positions]
 
 
 def recency_weights(
@@ -147,6 +149,7 @@ def recency_weights(
 def model_inputs(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the model's columns in loop.yaml's order and types.
 
+    A text is cut at contracts/text.py's bound, and '' where it is missing.
     A number outside its column's contract is taken as missing, in training and in serving: an
     upstream that sends another unit must not throw predictions to 0 or 1.
     """
@@ -154,22 +157,32 @@ def model_inputs(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=rows.index)
 
 
-def _input(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+def _input(values: pd.Series[Any], column: Column) -> Any:
+    # As arrays: of one row, each step of pandas takes longer than the model.
     if column.kind == "categorical":
-        return values.astype(object)
-    numbers, (low, high) = values.astype("float64"), column.range
-    numbers = numbers.where(numbers.abs() <= LARGEST)  # So is what no estimator can take.
+        return values.to_numpy(object)
+    if column.kind == "text":
+        return np.array([*map(text.bounded, values)], object)
+    numbers, (low, high) = values.to_numpy("float64", na_value=np.nan), column.range
+    sound = np.abs(numbers) <= LARGEST  # Beyond it is what no estimator can take.
     if low is not None:
-        numbers = numbers.where(numbers >= low)
-    return numbers if high is None else numbers.where(numbers <= high)
+        sound &= numbers >= low
+    if high is not None:
+        sound &= numbers <= high
+    return np.where(sound, numbers, np.nan)
+
+
+def answers(usecase: UseCase, model: Any, rows: pd.DataFrame) -> Answers:
+    """Return what ``model`` says of ``rows``, of classes whole."""
+    return target.of(usecase.loop).answers(model, model_inputs(usecase, rows))
 
 
 def predict(usecase: UseCase, model: Any, rows: pd.DataFrame) -> Floats:
-    """Return the model's probability of a positive for each row."""
-    probabilities: Floats = model.predict_proba(model_inputs(usecase, rows))[:, 1]
-    return probabilities
+    """Return the prediction of each row: of a positive, or of the class that is chosen."""
+    return answers(usecase, model, rows).prediction
 
 
 def score(usecase: UseCase, model: Any, rows: pd.DataFrame) -> float:
-    """Return the weighted log loss of ``model`` on labelled ``rows``."""
-    return loss.mean_log_loss(predict(usecase, model, rows), rows["positives"], rows["weight"])
+    """Return the weighted log loss or cross-entropy of ``model`` on labelled ``rows``."""
+    judged = target.of(usecase.loop).judge(answers(usecase, model, rows), rows)
+    return float(judged.loss.sum() / np.sum(rows["weight"].to_numpy("float64")))

@@ -34,7 +34,7 @@ def ingest(archive: Archive, log: InferenceLog, loop: LearningLoop, cutoff: date
     start, source = cutoff - loop.spec.training.window, loop.spec.label_source
     records = asked(archive, log, loop, start, cutoff)
     reports = archive.outcomes(start, cutoff, source.name)
-    found = labels.join(records, reports, source, cutoff)
+    found = labels.join(records, reports, source, cutoff, loop.spec.objective.classes)
     require_sense(Counter(found.rejected["reason"]), len(reports), loop)
     require_rows(len(found.rows), loop, cutoff)
     return found

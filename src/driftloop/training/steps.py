@@ -146,9 +146,8 @@ def evaluate(
     metrics, whether the champion came from another declaration (``changed``), the analysis, what a
     person is warned of (``warnings``) and what sends the loop back (``returned``).
     """
-    from driftloop.data import staleness
-    from driftloop.evaluation import imbalance, scoring
-    from driftloop.training import analysed
+    from driftloop.evaluation import scoring
+    from driftloop.training import evaluated, target
 
     case, work = _open(loop, order)
     changed, start = False, pd.Timestamp(facts["holdout_start"])
@@ -164,27 +163,11 @@ def evaluate(
         frame = _read(joined)
         is_late = frame["event_time"] >= start
         early, late = frame[~is_late], frame[is_late]
-        rate = float(early["positives"].sum() / early["weight"].sum())
-        losses = scoring.losses(case, late, paths, rate)
+        losses = scoring.losses(case, late, paths, target.of(case.loop).base(early))
     _write(scored, losses)
-    rare = imbalance.says_no_to_everything(
-        losses,
-        case.loop.spec.gate.entity,
-        rate=rate,
-        known=float(early["positives"].sum()),
-        parameters=len(case.loop.spec.features.columns),
-    )
-    rng = np.random.default_rng(work.number)
-    found = analysed.of_candidate(case, early, late, Path(models["candidate"]), facts, rng)
-    aged = staleness.age(frame["event_time"], work.cutoff, case.loop.spec.retrain.max_age)
-    backs = [*(back for back in (rare.returned(), aged.returned()) if back), *found.returned]
-    told = {
-        "warnings": [*rare.warnings(), *([aged.sentence] if aged.is_stale else [])],
-        "returned": [back.to_data() for back in backs],
-        "analysis": found.to_data(),
-    }
-    metrics = scoring.metrics(losses) | found.comparison.metrics()
-    return {"metrics": metrics, "changed": changed} | told
+    candidate = Path(models["candidate"])
+    found = evaluated.facts(case, work, (early, late), losses, candidate, facts)
+    return {"changed": changed} | found
 
 
 def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Facts) -> Facts:
@@ -207,11 +190,13 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         rng,
         sample[PREDICTION_NAME].to_numpy("float64"),
         latest if found.thinned else None,
+        found.unseen,
     )
     files = {
         contract.MODEL: release.read_bytes(),
         contract.REFERENCE: parquet.dump(reference),
         contract.BASELINE: baseline.to_json(),
+        **found.files,
     }
     answers = latest[PREDICTION_NAME].to_numpy("float64")
     held_out = found.held_out, latest, answers, case.loop
@@ -243,24 +228,27 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
 def _packed_rows(
     case: UseCase, model: Any, paths: dict[str, str], rng: np.random.Generator
 ) -> Drawn:
-    from driftloop.training import fit
+    from driftloop.training import fit, served
 
     if case.loop.spec.training.memory:
         return streamed_steps.drawn(case, model, Path(paths["joined"]), Path(paths["scored"]), rng)
-    rows = _read(paths["joined"])
-    rows = rows.assign(**{PREDICTION_NAME: fit.predict(case, model, rows)})
+    rows, scored = _read(paths["joined"]), _read(paths["scored"])
+    answers = fit.answers(case, model, rows)
+    told = served.of(rows, answers, scored, case.loop)
+    rows = told.rows.assign(**{PREDICTION_NAME: answers.prediction})
     times = rows["event_time"]
     span = times.min(), times.max()
-    return Drawn(rows, rows, _read(paths["scored"]), False, len(rows), span)
+    return Drawn(rows, rows, scored, False, len(rows), span, told.held_out, told.files)
 
 
 def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     """Write the verdict with its reasons beside the Retraining's name and return it."""
     from driftloop.evaluation import gate as core
+    from driftloop.features import logged
 
     case, work = _open(loop, order)
     rng = np.random.default_rng(work.number)
-    columns = tuple(case.loop.spec.features.names())
+    columns = tuple(logged.judged(case.loop.spec.features))
     streams = case.loop.spec.training.memory
     rows = streamed_steps.judged(Path(scored), case.loop, rng) if streams else _read(scored)
     evidence = core.Evidence(rows, columns, bundle.get("cost", {}))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,15 +91,15 @@ def evaluate(
     """Write each held-out row's losses to ``scored`` and return the metrics."""
     from driftloop.evaluation import scoring
 
-    rate, loaded, sums = _rate(Rows(joined), start), scoring.load(models), []
+    base, loaded, sums = np.array([_rate(Rows(joined), start)]), scoring.load(models), []
     with Writer(scored, kinds(case.loop)) as sink:
         for batch in Rows(joined).read():
             late = batch[batch["event_time"] >= start]
             if len(late):
-                losses = scoring.of_loaded(case, late, loaded, rate)
+                losses = scoring.of_loaded(case, late, loaded, base)
                 sink.write(losses)
                 sums.append(scoring.summed(losses))
-    return scoring.metrics(pd.concat(sums).sum().to_frame().T)
+    return scoring.metrics(pd.concat(sums).sum().to_frame().T, case.loop)
 
 
 def _rate(rows: Rows, start: pd.Timestamp) -> float:
@@ -116,7 +116,8 @@ class Drawn:
     """What a bundle is packed from: rows with the released model's answer as PREDICTION_NAME.
 
     ``sample``: of the reference period's rows, all of them unless ``thinned``; ``latest``: of all
-    rows; ``held_out``: time, weight, outcome and ``probability`` of the latest scored ones.
+    rows; ``held_out``: time, weight, outcome and ``probability`` of the latest scored ones;
+    ``unseen``, ``files``: of classes and texts, as training/served.py has them.
     """
 
     sample: pd.DataFrame
@@ -125,6 +126,8 @@ class Drawn:
     thinned: bool
     count: int
     span: tuple[pd.Timestamp, pd.Timestamp]
+    unseen: pd.DataFrame | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def drawn(case: UseCase, model: Any, joined: Path, scored: Path, rng: np.random.Generator) -> Drawn:

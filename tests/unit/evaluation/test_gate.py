@@ -257,3 +257,18 @@ def test_what_the_gate_saw_predicted_counts_each_row_once() -> None:
     )
     found = judge(frame, rng, policy(slices={"columns": []})).predicted
     assert found == pytest.approx(1 - 0.5 * 100 / 3000)
+
+
+def test_of_classes_each_model_is_as_sure_as_it_is_right_itself() -> None:
+    rng, rows = np.random.default_rng(11), 20_000
+    frame = scored(rng, worse=-0.1)
+    right = {"candidate": rng.random(rows) < 0.9, "champion": rng.random(rows) < 0.6}
+    for name, sure in (("candidate", 0.9), ("champion", 0.6)):
+        frame[f"{name}_predicted"], frame[f"{name}_positives"] = sure, right[name].astype(float)
+    frame["positives"], frame["weight"] = frame["candidate_positives"], 1.0
+    own = policy(secondary={"calibration": "5%"}, slices={"columns": [], "search": False})
+    assert judge(frame, rng, own).verdict == gate.PROMOTE
+    frame["candidate_predicted"] = 0.99
+    found = judge(frame, rng, own)
+    assert found.verdict == gate.REJECT
+    assert any("ratio of predicted to observed" in reason for reason in found.reasons)

@@ -70,3 +70,21 @@ def test_an_older_bundle_leaves_gaps_and_no_error(facts: dict[str, Any]) -> None
     page = card.render(asdict(replace(MANIFEST, facts=facts)), {}, BASELINE)
     assert "The gate&#x27;s verdict is gone." in page
     assert "names no metrics" in page
+
+
+def test_a_loop_of_classes_tells_how_each_one_does_and_which_is_taken_for_which() -> None:
+    told = {
+        "classes": ["hr", "<it>"],
+        "confusion": [[80.0, 20.0], [5.0, 95.0]],
+        "recall": {"hr": [0.7, 0.8, 0.9], "<it>": [0.9, 0.95, 0.99]},
+        "precision": {"hr": [0.8, 0.94, 0.99], "<it>": None},
+        "macro_f1": [0.8, 0.87, 0.9],
+        "accuracy": [0.8, 0.875, 0.9],
+    }
+    manifest = asdict(replace(MANIFEST, facts=FACTS | {"by_class": told}))
+    page = card.render(manifest, VERDICT, BASELINE)
+    assert "80 % (70 % to 90 %)" in page
+    assert "&lt;it&gt;" in page
+    assert "<it>" not in page
+    assert ">95<" in page
+    assert "By class" not in card.render(asdict(MANIFEST), VERDICT, BASELINE)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import pandas as pd
 from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from driftloop.features.found import Found
+from driftloop_contracts import text
 
 LOOKUPS = Counter(
     "driftloop_feature_lookups",
     "Rows looked up in a feature view: present, expired (older than its TTL), missing, early.",
     ["view", "status"],
 )
+
+BOUNDED = Counter(
+    "driftloop_texts_at_bound",
+    f"Texts of {text.MOST:,} characters or more, of which no more is read.",
+    ["column"],
+)
+
+
+def count_texts(rows: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Count the texts of one request that were cut, or only just fit."""
+    for column in columns:
+        BOUNDED.labels(column).inc(sum(len(value or "") >= text.MOST for value in rows[column]))
 
 
 def count(found: Found) -> None:

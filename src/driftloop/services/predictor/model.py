@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +14,18 @@ from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput as BadRequest
 
 from driftloop.adapters.feast_repository import FeatureRepository, Served
-from driftloop.services.predictor import metrics, payload
+from driftloop.features import logged
+from driftloop.services.predictor import chosen, metrics, payload
+from driftloop.services.predictor.chosen import Chosen
 from driftloop.services.predictor.counters import Counters
 from driftloop.services.predictor.record import Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.training import fit
+from driftloop.training.target import Answers
 from driftloop.usecase import UseCase
 from driftloop_contracts import inference, times
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.text import Vocabulary
 
 REQUEST_ID = "x-request-id"
 EVENT_TIME = "driftloop-event-time"
@@ -30,7 +34,8 @@ EVENT_TIME = "driftloop-event-time"
 class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
     """Looks features up, predicts, answers, and leaves a record behind.
 
-    ``now`` gives the event's time where the request may not; ``replay`` lets it.
+    ``now`` gives the event's time where the request may not; ``replay`` lets it; ``vocabularies``:
+    the bundle's, of each text column.
     """
 
     def __init__(
@@ -45,12 +50,13 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         pod_uid: str,
         now: Callable[[], datetime],
         replay: bool,
+        vocabularies: Mapping[str, Vocabulary] | None = None,
     ) -> None:
         super().__init__(usecase.loop.name)
         self.usecase, self.version, self.estimator = usecase, version, estimator
         self.repository, self.recorder = repository, recorder
         self.pod_uid, self.now, self.replay = pod_uid, now, replay
-        self.counters = counters
+        self.counters, self.vocabularies = counters, vocabularies or {}
         self.ready = True
 
     async def predict(
@@ -67,17 +73,19 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         request_id = headers.get(REQUEST_ID) or (v2 and body.id) or uuid.uuid4().hex
         # In a thread, so that the event loop answers health checks while a batch computes.
         try:
-            served, predictions = await asyncio.to_thread(self._compute, rows, event_time)
+            served, answers = await asyncio.to_thread(self._compute, rows, event_time)
         except InvalidInput as error:  # A feature is absent without which the loop refuses.
             raise BadRequest(str(error)) from error
+        predictions: list[float] = answers.prediction.tolist()
         ids = [inference.prediction_id(request_id, index) for index in range(len(rows))]
         elapsed = (time.perf_counter() - began) * 1000
-        self._record(event_time, elapsed, ids, served, predictions)
+        self._record(event_time, elapsed, ids, served, answers)
         self.counters.answered(elapsed, predictions)
+        told = chosen.of(answers, self.usecase.loop.spec.charter.costs)
         if v2:
-            return self._v2(request_id, ids, predictions, served.absent)
+            return self._v2(request_id, ids, predictions, served.absent, told)
         answer = {"predictions": predictions, "prediction_ids": ids}
-        answer |= {"bundle_version": self.version}
+        answer |= {"bundle_version": self.version} | (told.to_v1() if told else {})
         return answer | ({"absent_features": served.absent} if any(served.absent) else {})
 
     def _rows(self, body: Any) -> pd.DataFrame:
@@ -91,10 +99,11 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             return times.from_text(headers[EVENT_TIME], EVENT_TIME, "the request's headers")
         return self.now()
 
-    def _compute(self, rows: pd.DataFrame, now: datetime) -> tuple[Served, list[float]]:
+    def _compute(self, rows: pd.DataFrame, now: datetime) -> tuple[Served, Answers]:
         served = self.repository.online(rows, now)
         metrics.count(served.found)
-        return served, fit.predict(self.usecase, self.estimator, served.rows).tolist()
+        metrics.count_texts(rows, self.usecase.loop.spec.features.names("text"))
+        return served, fit.answers(self.usecase, self.estimator, served.rows)
 
     def _record(
         self,
@@ -102,32 +111,41 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         latency_ms: float,
         ids: list[str],
         served: Served,
-        predictions: list[float],
+        answers: Answers,
     ) -> None:
         features, frame = self.usecase.loop.spec.features, served.rows
         keys = {name: frame[name].to_numpy() for name in features.entities}
         asked = {name: frame[name].to_numpy() for name in features.names(origin="request")}
+        said = {} if answers.chosen is None else {inference.CHOSEN: answers.chosen}
+        derived = logged.derived(asked, features, self.vocabularies)
         record = Record(
             first_seq=self.recorder.next_seq(len(ids)),
             event_time=event_time,
             latency_ms=latency_ms,
             ids=ids,
             keys=keys,
-            features=asked | served.columns,
+            features=asked | served.columns | derived | said,
             times=served.found.times,
-            predictions=predictions,
+            predictions=answers.prediction.tolist(),
             weights=frame["weight"].to_numpy(),
         )
         self.recorder.put(record)
 
     def _v2(
-        self, request_id: str, ids: list[str], predictions: list[float], absent: list[list[str]]
+        self,
+        request_id: str,
+        ids: list[str],
+        predictions: list[float],
+        absent: list[list[str]],
+        told: Chosen | None,
     ) -> InferResponse:
         shape = [len(ids)]
         outputs = [
             InferOutput("prediction", shape, "FP64", data=predictions),
             InferOutput("prediction_id", shape, "BYTES", data=ids),
         ]
+        if told:
+            outputs += [InferOutput(*one) for one in told.to_v2()]
         if any(absent):
             names = [",".join(features) for features in absent]
             outputs.append(InferOutput("absent_features", shape, "BYTES", data=names))

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from driftloop.spec.features import Features
+from driftloop_contracts import text
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import MAX_ROWS, MAX_WEIGHT
 
 WHERE = "the request"
+Texts = np.ndarray[Any, np.dtype[np.object_]]
 
 
 class Tensor(Protocol):
@@ -92,15 +94,21 @@ def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
             checked[name] = _keys(name, values)
         else:
             checked[name] = _numbers(name, values) if name in numeric else _texts(name, values)
-    frame = pd.DataFrame(checked)
-    if "weight" not in frame:
-        frame["weight"] = 1.0
-    if not frame["weight"].between(1, MAX_WEIGHT).all():
-        allowed, odd = f"numbers from 1 to {MAX_WEIGHT:g}", frame["weight"]
-        raise InvalidInput(
-            "column 'weight'", WHERE, allowed, odd[~odd.between(1, MAX_WEIGHT)].iloc[0]
-        )
-    return frame
+        if name in features.names("text"):
+            checked[name] = _bounded(checked[name])
+    size = len(next(iter(checked.values())))
+    weight = checked.setdefault("weight", np.ones(size))
+    sound = (weight >= 1) & (weight <= MAX_WEIGHT)
+    if not sound.all():
+        allowed = f"numbers from 1 to {MAX_WEIGHT:g}"
+        raise InvalidInput("column 'weight'", WHERE, allowed, weight[~sound][0])
+    return pd.DataFrame(checked)
+
+
+def _bounded(texts: Texts) -> Texts:
+    """Return texts cut where models stop to read; a missing one stays missing."""
+    cut = [None if value is None else text.bounded(value) for value in texts]
+    return np.array(cut, dtype=object)
 
 
 def _keys(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -120,7 +128,7 @@ def _numbers(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.float6
     return numbers
 
 
-def _texts(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
+def _texts(name: str, values: list[Any]) -> Texts:
     for value in values:
         if not (value is None or isinstance(value, str)):
             raise InvalidInput(f"column '{name}'", WHERE, "strings or null", value)

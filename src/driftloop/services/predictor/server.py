@@ -22,6 +22,7 @@ from prometheus_client import REGISTRY
 from driftloop import clock, usecase
 from driftloop.adapters.feast_repository import FeatureRepository
 from driftloop.bundle import compatibility, model_file
+from driftloop.features import logged
 from driftloop.services import listener
 from driftloop.services.predictor import metrics
 from driftloop.services.predictor.counters import Counters
@@ -32,7 +33,7 @@ from driftloop.services.predictor.record import Origin, Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
 from driftloop.usecase import UseCase
-from driftloop_contracts import bundle
+from driftloop_contracts import bundle, text
 from driftloop_contracts.object_store import open_store
 
 DRAIN_SECONDS = 15.0
@@ -49,6 +50,7 @@ def load(settings: Settings) -> BundleModel:
     installed = {name: metadata.version(name) for name in compatibility.ALIKE}
     compatibility.check(settings.bundle, manifest.facts.get("libraries", {}), installed)
     counters = Counters()
+    words = settings.scratch / bundle.VOCABULARY if bundle.VOCABULARY in manifest.files else None
     return BundleModel(
         case,
         settings.bundle,
@@ -59,11 +61,12 @@ def load(settings: Settings) -> BundleModel:
         pod_uid=settings.pod_uid,
         now=clock.now,
         replay=settings.event_time,
+        vocabularies=text.from_json(words.read_bytes()) if words else {},
     )
 
 
 def _recorder(case: UseCase, settings: Settings, counters: Counters) -> Recorder:
-    name, columns = case.loop.name, case.loop.spec.features.columns
+    name, columns = case.loop.name, logged.columns(case.loop)
     entity = case.loop.spec.gate.entity
 
     def seen(records: Sequence[Record]) -> None:

@@ -1,0 +1,62 @@
+"""Evaluated: what is told of a candidate beside its losses on the held-out rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from driftloop.data import staleness
+from driftloop.evaluation import confusion, imbalance, scoring
+from driftloop.stages.returned import Returned
+from driftloop.training import analysed
+from driftloop.training.order import Order
+from driftloop.usecase import UseCase
+
+Facts = dict[str, Any]
+
+
+def facts(
+    case: UseCase,
+    work: Order,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    losses: pd.DataFrame,
+    candidate: Path,
+    trained: Facts,
+) -> Facts:
+    """Return metrics, ``warnings`` for a person, and ``returned``: what sends the loop back.
+
+    ``parts``: the rows before the hold-out and in it; ``losses``: of the latter, as scoring.py has
+    them; ``trained``: what train returned. Of classes the confusion is told too, of two outcomes
+    the ``analysis`` of errors.
+    """
+    early, late = parts
+    rng, metrics = np.random.default_rng(work.number), scoring.metrics(losses, case.loop)
+    newest = max(part["event_time"].max() for part in parts)
+    allowed = case.loop.spec.retrain.max_age
+    aged = staleness.age(pd.Series([newest]), work.cutoff, allowed)
+    backs: list[Returned | None] = [aged.returned()]
+    warnings = [aged.sentence] if aged.is_stale else []
+    if case.loop.spec.objective.classes:
+        told = confusion.measure(losses, case.loop, rng)
+    else:
+        found = analysed.of_candidate(case, early, late, candidate, trained, rng)
+        rare = _rare(case, early, losses)
+        warnings, backs = [*rare.warnings(), *warnings], [rare.returned(), *backs, *found.returned]
+        told, metrics = {"analysis": found.to_data()}, metrics | found.comparison.metrics()
+    returned = [back.to_data() for back in backs if back]
+    return {"metrics": metrics, "warnings": warnings, "returned": returned} | told
+
+
+def _rare(case: UseCase, early: pd.DataFrame, losses: pd.DataFrame) -> imbalance.NoToAll:
+    known, shown = float(early["positives"].sum()), float(early["weight"].sum())
+    spec = case.loop.spec
+    return imbalance.says_no_to_everything(
+        losses,
+        spec.gate.entity,
+        rate=known / shown,
+        known=known,
+        parameters=len(spec.features.columns),
+    )

@@ -1,0 +1,8 @@
+"""Estimators: the stock one for texts."""
+
+from driftloop.training import text
+
+
+def estimators():
+    """Return the estimators that loop.yaml may name."""
+    return {"hashed_text": text.hashed_text}
