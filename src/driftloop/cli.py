@@ -28,6 +28,7 @@ from driftloop import (
     retain_command,
     review_command,
     scope_command,
+    story_command,
     usecase,
 )
 from driftloop.usecase import Span
@@ -111,6 +112,7 @@ def loops() -> None:
 
 
 app.command()(new_command.new)
+app.command()(story_command.story)
 app.command()(parity_command.parity)
 app.command()(card_command.card)
 app.command()(analyse_command.analyse)

@@ -49,7 +49,7 @@ class UseCase:
     data.py      ``read(loop, span) -> Traffic`` and ``source_name(span) -> str``
     features.py  ``compute(history, now) -> {view: frame}`` and ``feast_objects(paths)``
     labels.py    ``weighted_labels(rows) -> (positions, y, weight)``, y 0 and 1 or class names;
-                 where there are rules of thumb, ``labelling_functions() -> list[LabellingFunction]``
+                 for rules of thumb, ``labelling_functions() -> list[LabellingFunction]``
     model.py     ``estimators() -> {name: callable(LearningLoop) -> scikit-learn estimator}`` and,
                  for ``training.search``, ``search_spaces() -> {name: {parameter: values}}``
 

@@ -48,9 +48,7 @@ class Reviewed(NamedTuple):
     decides: bool
 
 
-def scoping(
-    case: UseCase, pilot: pd.DataFrame, before: Period, rng: np.random.Generator
-) -> Finding:
+def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Finding:
     """Say whether the problem is one for ML, by a pilot of labelled rows."""
     spec, columns = case.loop.spec, case.loop.spec.features.names()
     side = difference.halves(pilot[ENTITY], rng)
@@ -72,6 +70,7 @@ def scoping(
         positives=float(pilot["positives"].sum()),
         negatives=float((pilot["weight"] - pilot["positives"]).sum()),
         rule=best.rule.name,
+        rule_loss=Interval(best.loss, best.loss, best.loss),
         gain=gain,
     )
     said = verdict.verdict(evidence)

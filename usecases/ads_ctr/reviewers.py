@@ -12,7 +12,7 @@ from usecases.ads_ctr.market import SHOULD_BE_SHOWN, Market
 VENDOR, CAREFUL = "vendor", "careful"
 VENDORS_SHARE, VENDORS_ERROR = 1 / 3, 0.005
 """Share of the pairs that the vendor labels, and of those that it shows though nobody should."""
-SAMPLE = 200_000
+SAMPLE = 120_000
 LISTED, TESTED, STAND_FOR = 1_500, 600, 400.0
 """Listed pairs to learn from, those to test on, and what a tested negative stands for."""
 

@@ -28,6 +28,8 @@ SEARCHES = 40_000
 """Searches of one period of the business."""
 LONGEST_WATCH = 4
 """Periods in which a review may go on watching."""
+IMPRESSIONS = "impressions of the first model, per 1,000 searches"
+REVENUE = "revenue at the end, EUR per 1,000 searches"
 TOOK = {"label_errors": 4, "few_positives": 6, "stale_data": 2, "pivot": 3}
 """Days that each remedy takes."""
 
@@ -89,7 +91,7 @@ class AdsStory:
             self.trusts_vendor = False
         elif returned.rule == "few_positives":
             self.collects = True
-            self._declare(training={"imbalance": {"negatives": "20 per positive"}})
+            self._declare(training={"imbalance": {"negatives": "40 per positive"}})
         elif returned.rule == "stale_data":
             self.days = (self.today - 31, self.today - 1)
         elif returned.rule == "pivot":
@@ -121,7 +123,10 @@ class AdsStory:
 
     def _scoping(self) -> findings.Finding:
         self._declare(business={"target": round(self.before.kpi.value, 2)})
-        return findings.scoping(self.case, self._labelled(), self.before, self.rng())
+        pilot = self._labelled()
+        if self.objective != "ctr":
+            pilot = reviewers.test_set(self.market, self.days, self.rng())
+        return findings.scoping(self.case, pilot, self.rng())
 
     def _labelled(self) -> pd.DataFrame:
         """Return the labelled rows there are for the objective in force."""
@@ -170,8 +175,8 @@ class AdsStory:
         searches = self.market.searches(SEARCHES, (150, 157), drawn)
         brought = showcase.expected(self.market, self.score(self.objective), searches)
         if self.objective == "impressions":
-            self.reached["impressions"] = 1000 * brought["impressions"]
-        self.reached["revenue"] = 1000 * brought["revenue"]
+            self.reached[IMPRESSIONS] = 1000 * brought["impressions"]
+        self.reached[REVENUE] = 1000 * brought["revenue"]
 
     def _monitoring(self) -> findings.Finding:
         self.served = self._week()

@@ -67,9 +67,22 @@ class NoToAll:
         return self.loss.high < 0 or (self.area is not None and self.area.low > 0.5)
 
     @property
+    def never_says_yes(self) -> bool:
+        """Return whether next to no positive reaches the threshold."""
+        return self.caught < NEXT_TO_NONE
+
+    @property
     def found(self) -> bool:
         """Return whether the model says no to everything and shows no skill."""
-        return self.caught < NEXT_TO_NONE and not self.has_skill
+        return self.never_says_yes and not self.has_skill
+
+    @property
+    def is_unlearnt(self) -> bool:
+        """Return whether it says no to everything and saw fewer positives than it takes to learn.
+
+        It may rank a little all the same; its own words are then mostly the few positives'.
+        """
+        return self.never_says_yes and self.known is not None and self.known < self.needed
 
     @property
     def is_short(self) -> bool:
@@ -87,13 +100,8 @@ class NoToAll:
         return [self.sentence] if self.found else []
 
     def returned(self) -> Returned | None:
-        """Return that the loop goes back for more positives, where it does.
-
-        A fit of fewer than it takes to learn is no use even where it ranks a little: to catch none
-        of them is to say no to everything.
-        """
-        learnt = self.known is None or self.known >= self.needed
-        lacks = self.is_short and (self.found or (self.caught < NEXT_TO_NONE and not learnt))
+        """Return that the loop goes back for more positives, where it does."""
+        lacks = (self.found and self.is_short) or self.is_unlearnt
         return RULES["few_positives"].returned(self.sentence) if lacks else None
 
     def to_data(self) -> dict[str, Any]:
@@ -103,7 +111,8 @@ class NoToAll:
         return own | {"loss": _finite(self.loss)} | told
 
     def _caught(self) -> str:
-        verb = "says no to everything" if self.found else "is judged on rare positives"
+        says_no = self.found or self.is_unlearnt
+        verb = "says no to everything" if says_no else "is judged on rare positives"
         return (
             f"The model {verb}: {self.caught:.1%} of {self.positives:.0f} positives in "
             f"{self.impressions:.0f} impressions reach {self.threshold:.2%}, and its highest "

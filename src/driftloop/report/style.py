@@ -73,6 +73,8 @@ text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif}
 .guide{stroke-width:1.1;stroke-dasharray:3 3;stroke:var(--soft)}
 .guide.held{stroke:var(--orange)}.guide.rejected,.guide.failed{stroke:var(--red)}
 .guide.fault{stroke:var(--purple)}
+.way{fill:none;stroke:var(--soft);stroke-width:1.6}.way.back{stroke:var(--orange);stroke-width:2.2}
+.turn{fill:var(--accent)}.turn.back{fill:var(--orange)}
 .glyph{stroke:var(--paper);stroke-width:1;fill:var(--soft)}
 .glyph.held{fill:var(--orange)}.glyph.fault{fill:var(--purple)}.glyph.change{fill:var(--ink)}
 .glyph.rejected,.glyph.failed{fill:none;stroke:var(--red);stroke-width:2.4}
