@@ -18,6 +18,9 @@ from driftloop.usecase import UseCase
 SUSPICION = "label_suspicion"
 """A column of the joined rows, where there is one: how likely each row's label is wrong."""
 
+MOST_EARLY, MOST_LATE = 20_000, 10_000
+"""The newest rows that are analysed, of fit and of hold-out: the pipeline waits for it."""
+
 
 def of_candidate(
     usecase: UseCase,
@@ -47,10 +50,15 @@ def of_candidate(
         leakage=spec.gate.leakage,
         metric=spec.objective.metric,
     )
-    return analysis.analyse(_typed(usecase, early), _typed(usecase, late), subject, rng)
+    fitted, judged = _newest(early, MOST_EARLY), _newest(late, MOST_LATE)
+    return analysis.analyse(_typed(usecase, fitted), _typed(usecase, judged), subject, rng)
 
 
 def _typed(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the model's columns as the model is given them."""
     inputs = fit.model_inputs(usecase, rows)
     return rows.assign(**{str(name): inputs[name] for name in inputs})
+
+
+def _newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    return rows.sort_values("event_time", kind="stable").tail(most)
