@@ -64,7 +64,10 @@ def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
     _write(valid, good)
     rejected = len(bad) + len(fresh) - len(kept)
     told = {"rows": len(good), "rejected": rejected, "quarantined": len(everything) - len(fresh)}
-    return told | ({"contract": checked.to_data()} if checked else {})
+    if not checked:
+        return told
+    back = checked.returned()
+    return told | {"contract": checked.to_data()} | ({"returned": [back.to_data()]} if back else {})
 
 
 def build_features(loop: str, store: str, order: str, valid: str, joined: str) -> Facts:
@@ -220,7 +223,6 @@ def package(loop: str, store: str, order: str, paths: dict[str, str], facts: Fac
         "cost": taken.to_data(),
         "changed": facts["changed"],
         "warnings": facts.get("warnings", []),
-        "returned": facts.get("returned", []),
     }
     return carried.onward(packed, facts)
 
