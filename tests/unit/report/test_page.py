@@ -127,7 +127,7 @@ def test_a_missing_part_leaves_a_sentence(bare: str, sentence: str) -> None:
 
 
 def test_an_empty_summary_renders() -> None:
-    assert parsed(page.render({}, [])).tags.count("section") == 11
+    assert parsed(page.render({}, [])).tags.count("section") == 12
 
 
 @pytest.mark.parametrize("key", ["comparison", "changes", "kpi", "retrainings", "promotions"])
