@@ -24,11 +24,12 @@ DRAWN, CANDIDATES = 30, 6
 """Ads that a search finds, and those of them, the best matches, that may be shown."""
 SHOULD_BE_SHOWN = 1e-4
 """Share of all pairs of a query and an ad: one in 10,000."""
-LET_THROUGH = 9.0
+LET_THROUGH = 10.5
 """How much laxer the auction is than a reviewer, in log-odds."""
 FORMAT_WORTH = np.array([[2.0, 0.0, -2.0, 0.0], [-2.0, 0.0, 2.0, 0.0]])
 """What a format is worth before the change and after it, in log-odds."""
 MATCH, BROAD, SPREAD = 2.0, 6.0, 0.8
+CLICK, DULL = -0.5, 6.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Market:
     def click(self, pairs: pd.DataFrame) -> Floats:
         """Return the chance that an impression is clicked."""
         ad = pairs["ad_id"].to_numpy()
-        odds = -0.5 + 0.5 * pairs["match"] + 1.2 * self.ads.appeal[ad] - 6.0 * self.ads.broad[ad]
+        odds = CLICK + 0.5 * pairs["match"] + 1.2 * self.ads.appeal[ad] - DULL * self.ads.broad[ad]
         found: Floats = special.expit(odds.to_numpy("float64"))
         return found
 

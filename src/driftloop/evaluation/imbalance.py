@@ -28,6 +28,8 @@ THRESHOLD = 0.5
 """From where on a probability is a yes, unless said: where accuracy takes it for one."""
 NEXT_TO_NONE = 0.01
 """Share of the positives of which a model may catch fewer and is said to say no to all."""
+UNLEARNT = 0.05
+"""The same of a model that saw too few positives to learn from."""
 RESAMPLES = 500
 SEED = 0
 
@@ -67,22 +69,17 @@ class NoToAll:
         return self.loss.high < 0 or (self.area is not None and self.area.low > 0.5)
 
     @property
-    def never_says_yes(self) -> bool:
-        """Return whether next to no positive reaches the threshold."""
-        return self.caught < NEXT_TO_NONE
-
-    @property
     def found(self) -> bool:
         """Return whether the model says no to everything and shows no skill."""
-        return self.never_says_yes and not self.has_skill
+        return self.caught < NEXT_TO_NONE and not self.has_skill
 
     @property
     def is_unlearnt(self) -> bool:
-        """Return whether it says no to everything and saw fewer positives than it takes to learn.
+        """Return whether it says no to nearly all and saw fewer positives than it takes to learn.
 
-        It may rank a little all the same; its own words are then mostly the few positives'.
+        It may rank a little all the same; what it knows is then those few positives.
         """
-        return self.never_says_yes and self.known is not None and self.known < self.needed
+        return self.caught < UNLEARNT and self.known is not None and self.known < self.needed
 
     @property
     def is_short(self) -> bool:
@@ -112,7 +109,8 @@ class NoToAll:
 
     def _caught(self) -> str:
         says_no = self.found or self.is_unlearnt
-        verb = "says no to everything" if says_no else "is judged on rare positives"
+        all_of_it = "everything" if self.caught < NEXT_TO_NONE else "nearly everything"
+        verb = f"says no to {all_of_it}" if says_no else "is judged on rare positives"
         return (
             f"The model {verb}: {self.caught:.1%} of {self.positives:.0f} positives in "
             f"{self.impressions:.0f} impressions reach {self.threshold:.2%}, and its highest "
