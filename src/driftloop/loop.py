@@ -39,9 +39,8 @@ class Training(Spec):
     """The data window, the recency half-life of sample weights, and who competes.
 
     ``holdout``: the latest share of the window that judges; the winner is fitted again on all
-    of it before release (docs/adr/0005); ``search``: for better parameters, off where left out.
-    of it before release (docs/adr/0005); ``memory``: the most that a step may hold, without which
-    it holds all rows (docs/training.md).
+    of it before release (docs/adr/0005); ``search``: for better parameters, off where left out;
+    ``memory``: the most that a step may hold, without which it holds all rows (docs/training.md).
     """
 
     window: Duration
@@ -191,9 +190,11 @@ class LoopSpec(Spec):
         if self.objective.classes and self.label_source.absent == "negative":
             raise ValueError("a label whose 'absent' is 'unknown', where the objective has classes")
         training = self.training
-        binary = training.memory or training.search or not training.imbalance.is_off
-        if self.objective.classes and binary:
+        samples = bool(training.search) or not training.imbalance.is_off
+        if self.objective.classes and (training.memory or samples):
             raise ValueError("no training.memory, search or imbalance where there are classes")
+        if training.memory and (samples or self.features.names("text")):
+            raise ValueError("no training.memory with search, imbalance or columns of kind text")
         return self
 
     @property

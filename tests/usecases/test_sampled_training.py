@@ -94,4 +94,5 @@ def test_the_contract_and_the_warnings_are_told(ran: dict[str, Any]) -> None:
     assert found["source"] == "simulator"
     assert found["returned"] == []
     assert {one["rule"] for one in found["findings"]} >= {"bad_rows", "missing", "volume"}
-    assert ran["record"]["warnings"] == [] and "returned" not in ran["record"]
+    assert ran["record"]["warnings"] == []
+    assert "returned" not in ran["record"]

@@ -49,16 +49,16 @@ NONE = "none"
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 """Of the share of unknown words; steps, because it is nearly always 0 where few words are used."""
 COMMONEST = {
-    "de": "der die und das ist nicht ich ein zu mit sie es den auf fur wir bitte kann eine im",
+    "de": "der die und das ist nicht ich ein zu mit sie es den auf für wir bitte kann eine im",
     "en": "the and is to of in that you it for on with not my have this please can a are",
     "es": "el la de que y en los se no un por con una para mi es las del al favor",
     "fr": "le la les et est de des un une je pas pour dans que vous mon ne sur il du",
     "it": "il di che la non un per e una sono mi del con ho si della le per questo alla",
     "nl": "de het een en van is niet ik dat op te zijn voor met mijn er kan we aan die",
-    "pl": "nie to na jest w z do si prosz mam jak mnie czy przez od dla po ale jestem",
+    "pl": "nie to na jest w z do się proszę mam jak mnie czy przez od dla po ale jestem",
     "pt": "o de que e do da em um para com uma os no se por mais as meu eu foi",
     "sv": "och det att jag en inte som har med kan till min av ett om den vi var hur",
-    "tr": "bir ve bu ne icin mi da de cok benim ben var yok ile gibi ama daha olarak nas",
+    "tr": "bir ve bu ne için mi da de çok benim ben var yok ile gibi ama daha olarak nasıl",
 }
 """A language's commonest words, as ``words`` gives them."""
 _WORD = re.compile(r"[^\W_]+")

@@ -33,6 +33,7 @@ from driftloop.development.probes import Probe
 from driftloop.development.selection import Suggestion
 from driftloop.evaluation.difference import FEWEST_ENTITIES, Floats
 from driftloop.stages.returned import Returned
+from driftloop_contracts.errors import InvalidInput
 
 MOST_ROWS = 40_000
 """Newest rows of either side that are analysed."""
@@ -160,4 +161,7 @@ def _dropped(
     if subject.fit is None or not noise or len(found) < 2:
         return []
     rows = _newest(early, REFITTED_ROWS)
-    return dropping.checked(rows, late, noise, subject.entity, subject.fit, rng)
+    try:
+        return dropping.checked(rows, late, noise, subject.entity, subject.fit, rng)
+    except (InvalidInput, ValueError, IndexError):
+        return []  # Of so few positives a part has none to be fitted on: nothing is advised.

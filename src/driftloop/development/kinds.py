@@ -155,8 +155,10 @@ def _label(world: World, part: Slice) -> Test:
     own. Where boosted trees surely fit the part better than flips do, no labels are wrong.
     """
     weight, positives = labelled.counts(world.rows)
-    base, own = world.additive, np.flatnonzero(part.inside)
-    elsewhere = _curve(world, np.flatnonzero(~part.inside), base, curve.ANY)
+    # Not the rows that the part was found by: their loss is high because they were chosen for it.
+    base, unused = world.additive, ~world.looks
+    own = np.flatnonzero(part.inside & unused)
+    elsewhere = _curve(world, np.flatnonzero(~part.inside & unused), base, curve.ANY)
     usual = elsewhere.up + WRONG, elsewhere.down + WRONG
     few, free = (_curve(world, own, base, most) for most in (usual, curve.ANY))
     p, k, n = base[own], positives[own], weight[own]
@@ -195,7 +197,7 @@ def _wrongly(wrong: float) -> str:
 
 def _suspected(world: World, part: Slice, suspicion: Floats) -> Test:
     """Test whether the part's suspicion is above the other rows' by more than a trifle."""
-    rows = np.flatnonzero(world.is_late)
+    rows = np.flatnonzero(world.late_judges)
     weight, positives = labelled.counts(world.rows)
     n, own = weight[rows], part.inside[rows]
     scores = suspicion[rows]

@@ -147,7 +147,7 @@ def _require(estimator: Any, space: Values) -> None:
         if name not in known:
             allowed = "parameters of its estimator"
             raise InvalidInput(f"parameter '{name}'", "search_spaces", allowed, sorted(known))
-        if isinstance(values, str) or not len(list(values)):
+        if not isinstance(values, list | tuple | np.ndarray) or not len(values):
             raise InvalidInput(f"the values of '{name}'", "search_spaces", "a list", values)
 
 

@@ -41,11 +41,13 @@ def _drawn(
     true, chosen = (pd.Index(names).get_indexer(pd.Index(scored[n])) for n in (CATEGORY, CHOSEN))
     cells, weight = true * count + chosen, scored["weight"].to_numpy("float64")
     # Only cells that hold something are drawn: of 50 classes there are 2,500, and most are empty.
-    held = np.unique(cells)
-    columns = {str(cell): weight * (cells == cell) for cell in held}
-    sums = difference.resample(columns, scored[gate.entity], gate.resamples, rng).sums
-    found = np.zeros((len(sums), count * count))
-    found[:, held] = sums
+    held, place = np.unique(cells, return_inverse=True)
+    groups = difference.groups(scored[gate.entity], rng)
+    most = int(groups.max()) + 1
+    sums = np.bincount(groups * len(held) + place, weight, most * len(held)).reshape(most, -1)
+    drawn = rng.multinomial(most, np.full(most, 1 / most), gate.resamples)
+    found = np.zeros((len(drawn) + 1, count * count))
+    found[:, held] = np.concatenate([sums.sum(axis=0)[None], drawn @ sums])
     return found.reshape(-1, count, count)
 
 

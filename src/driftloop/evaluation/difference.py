@@ -105,15 +105,16 @@ def resample(
     columns: Mapping[str, Any], entities: pd.Series[Any], resamples: int, rng: np.random.Generator
 ) -> Resampled:
     """Return the sums of ``columns``, one value a row each, as entities come and stay away."""
-    groups = _groups(entities, rng)
-    count = int(groups.max()) + 1
-    sums = np.stack([np.bincount(groups, column, count) for column in columns.values()], axis=1)
+    codes = groups(entities, rng)
+    count = int(codes.max()) + 1
+    sums = np.stack([np.bincount(codes, column, count) for column in columns.values()], axis=1)
     # Multinomial counts are the bootstrap over groups without copying a row.
     draws = rng.multinomial(count, np.full(count, 1 / count), resamples)
     return Resampled(tuple(columns), np.concatenate([sums.sum(axis=0)[None], draws @ sums]))
 
 
-def _groups(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
+def groups(entities: pd.Series[Any], rng: np.random.Generator) -> Any:
+    """Return the number of each row's group from 0: its entity, or of many entities a part."""
     codes, names = pd.factorize(entities, use_na_sentinel=False)
     if len(names) <= MOST_GROUPS:
         return codes

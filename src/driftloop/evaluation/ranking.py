@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from driftloop.evaluation.difference import Interval
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval
 from driftloop.evaluation.loss import Floats
 
 
@@ -27,10 +27,13 @@ class Ranking:
     area: float
     error: float
     average_precision: float
+    entities: int
 
     def interval(self, confidence: float) -> Interval:
-        """Return the area between its one-sided bounds."""
-        reach = float(special.ndtri(confidence)) * self.error
+        """Return the area between its one-sided bounds, Student's; of few entities 0 and 1."""
+        if self.entities < FEWEST_ENTITIES:
+            return Interval(0.0, self.area, 1.0)
+        reach = float(special.stdtrit(self.entities - 1, confidence)) * self.error
         return Interval(max(0.0, self.area - reach), self.area, min(1.0, self.area + reach))
 
 
@@ -55,9 +58,10 @@ def rank(probability: Floats, positives: Floats, weight: Floats, entities: Any) 
     above = (many - np.cumsum(hits) + hits / 2) / many
     area = float((hits * below).sum() / many)
     own = positives * (below[place] - area) / many + negatives * (above[place] - area) / rest
-    variance = float((np.bincount(entities, own) ** 2).sum())
+    count = int(np.max(entities)) + 1
+    variance = float((np.bincount(entities, own) ** 2).sum()) * count / max(1, count - 1)
     error = math.sqrt(max(variance, (1 / many + 1 / rest) / 12))
-    return Ranking(area, error, _average_precision(hits, misses))
+    return Ranking(area, error, _average_precision(hits, misses), count)
 
 
 def _average_precision(hits: Floats, misses: Floats) -> float:

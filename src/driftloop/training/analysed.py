@@ -12,11 +12,10 @@ import pandas as pd
 from driftloop.bundle import model_file
 from driftloop.development import analysis
 from driftloop.development.analysis import Analysis, Subject
+from driftloop.spec.features import Features
 from driftloop.training import fit
+from driftloop.training.corrected import Corrected
 from driftloop.usecase import UseCase
-
-SUSPICION = "label_suspicion"
-"""A column of the joined rows, where there is one: how likely each row's label is wrong."""
 
 MOST_EARLY, MOST_LATE = 20_000, 10_000
 """The newest rows that are analysed, of fit and of hold-out: the pipeline waits for it."""
@@ -33,7 +32,8 @@ def of_candidate(
     """Return the analysis of the model in ``candidate``; ``facts``: what train returned."""
     spec, model = usecase.loop.spec, model_file.load(candidate)
     # On their way as metadata whole numbers become floats, so the values are the model's own.
-    name, own = str(facts["estimator"]), model.get_params()
+    inner = model.model if isinstance(model, Corrected) else model
+    name, own = str(facts["estimator"]), inner.get_params()
     parameters = {each: own[each] for each in facts.get("parameters") or {}}
 
     def refit(rows: pd.DataFrame) -> Any:
@@ -41,12 +41,11 @@ def of_candidate(
         return lambda later: fit.predict(usecase, fitted, later)
 
     subject = Subject(
-        columns=tuple(spec.features.names()),
+        columns=_judged(spec.features),
         entity=spec.gate.entity,
         predict=lambda rows: fit.predict(usecase, model, rows),
         fit=refit,
         named=spec.gate.slices.columns,
-        suspicion=SUSPICION if SUSPICION in early and SUSPICION in late else "",
         leakage=spec.gate.leakage,
         metric=spec.objective.metric,
     )
@@ -58,6 +57,11 @@ def _typed(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the model's columns as the model is given them."""
     inputs = fit.model_inputs(usecase, rows)
     return rows.assign(**{str(name): inputs[name] for name in inputs})
+
+
+def _judged(features: Features) -> tuple[str, ...]:
+    """Return the columns whose values may be told: what somebody wrote is not among them."""
+    return tuple(column.name for column in features.columns if column.kind != "text")
 
 
 def _newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def facts(
         found = analysed.of_candidate(case, early, late, candidate, trained, rng)
         rare = _rare(case, early, losses)
         warnings, backs = [*rare.warnings(), *warnings], [rare.returned(), *backs, *found.returned]
-        told, metrics = {"analysis": found.to_data()}, metrics | found.comparison.metrics()
+        told = {"analysis": found.to_data()}
     returned = [back.to_data() for back in backs if back]
     return {"metrics": metrics, "warnings": warnings, "returned": returned} | told
 

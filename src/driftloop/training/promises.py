@@ -23,9 +23,11 @@ def check(rows: pd.DataFrame, loop: LearningLoop, order: Order, source: str) -> 
     if own.contract is None:
         return None
     # Of quarantined days not all rows are here.
-    changed = {"volume": None} if order.quarantine else {}
+    changed = {"volume": None, "freshness": None} if order.quarantine else {}
     promised = own.contract.model_copy(update=changed)
-    found = contract.check(rows, promised, order.cutoff, own.name)
+    # Labelled rows end where labels are mature: that their source is late is not said by that.
+    now = order.cutoff - loop.spec.label_source.maturity
+    found = contract.check(rows, promised, now, own.name)
     back = found.returned()
     if back and promised.on_break == "stop":
         raise RunFailed(back.reason)

@@ -158,7 +158,8 @@ def drawn(case: UseCase, model: Any, joined: Path, scored: Path, rng: np.random.
 
 def _held_out(scored: Path, loop: LearningLoop) -> pd.DataFrame:
     latest = Latest(max(batches.ROWS, (loop.spec.training.memory or 0) // HELD_OUT_BYTES))
-    for batch in Rows(scored).read(["event_time", "positives", "weight", "probability"]):
+    wanted = ["event_time", "positives", "weight", "probability", *loop.spec.gate.slices.columns]
+    for batch in Rows(scored).read(wanted):
         latest.add(batch)
     return latest.rows()
 

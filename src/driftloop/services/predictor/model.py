@@ -73,13 +73,13 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         request_id = headers.get(REQUEST_ID) or (v2 and body.id) or uuid.uuid4().hex
         # In a thread, so that the event loop answers health checks while a batch computes.
         try:
-            served, answers = await asyncio.to_thread(self._compute, rows, event_time)
+            served, answers, derived = await asyncio.to_thread(self._compute, rows, event_time)
         except InvalidInput as error:  # A feature is absent without which the loop refuses.
             raise BadRequest(str(error)) from error
         predictions: list[float] = answers.prediction.tolist()
         ids = [inference.prediction_id(request_id, index) for index in range(len(rows))]
         elapsed = (time.perf_counter() - began) * 1000
-        self._record(event_time, elapsed, ids, served, answers)
+        self._record(event_time, elapsed, ids, served, answers, derived)
         self.counters.answered(elapsed, predictions)
         told = chosen.of(answers, self.usecase.loop.spec.charter.costs)
         if v2:
@@ -99,11 +99,13 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
             return times.from_text(headers[EVENT_TIME], EVENT_TIME, "the request's headers")
         return self.now()
 
-    def _compute(self, rows: pd.DataFrame, now: datetime) -> tuple[Served, Answers]:
+    def _compute(self, rows: pd.DataFrame, now: datetime) -> tuple[Served, Answers, dict[str, Any]]:
+        features = self.usecase.loop.spec.features
         served = self.repository.online(rows, now)
         metrics.count(served.found)
-        metrics.count_texts(rows, self.usecase.loop.spec.features.names("text"))
-        return served, fit.answers(self.usecase, self.estimator, served.rows)
+        metrics.count_texts(rows, features.names("text"))
+        answers = fit.answers(self.usecase, self.estimator, served.rows)
+        return served, answers, logged.derived(served.rows, features, self.vocabularies)
 
     def _record(
         self,
@@ -112,12 +114,12 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         ids: list[str],
         served: Served,
         answers: Answers,
+        derived: dict[str, Any],
     ) -> None:
         features, frame = self.usecase.loop.spec.features, served.rows
         keys = {name: frame[name].to_numpy() for name in features.entities}
         asked = {name: frame[name].to_numpy() for name in features.names(origin="request")}
         said = {} if answers.chosen is None else {inference.CHOSEN: answers.chosen}
-        derived = logged.derived(asked, features, self.vocabularies)
         record = Record(
             first_seq=self.recorder.next_seq(len(ids)),
             event_time=event_time,
