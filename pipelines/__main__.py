@@ -5,6 +5,7 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.business_review import business_review
+from pipelines.cohort import cohort
 from pipelines.materialize import materialize
 from pipelines.training import training
 
@@ -13,6 +14,7 @@ PIPELINES = {
     "training": training,
     "materialize": materialize,
     "business_review": business_review,
+    "cohort": cohort,
 }
 
 if __name__ == "__main__":

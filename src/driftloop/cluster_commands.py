@@ -21,7 +21,8 @@ def render(
     namespace: Annotated[str, typer.Option(help="Where the loop lives.")] = "default",
 ) -> None:
     """Print what the controller applies for a loop, for review in git."""
-    from driftloop.resources import documents, knative, lineup, serving
+    from driftloop.cohorts import order as orders
+    from driftloop.resources import cohort_job, documents, knative, lineup, serving
     from driftloop.resources.platform import KNATIVE
     from driftloop.services.controller import settings
 
@@ -39,6 +40,8 @@ def render(
         content = serving.objects(
             loop, lineup.first(serving.goal(loop, platform, version)), platform
         )
+    order = orders.Order(champion=version).to_json()
+    content.append(cohort_job.cron_job(loop, platform, order))
     sys.stdout.write(documents.dump(content))
 
 
@@ -70,7 +73,9 @@ def bucket(
 
 
 def policy(
-    service: Annotated[str, typer.Argument(help="serving, pipelines, controller or ingestion.")],
+    service: Annotated[
+        str, typer.Argument(help="serving, pipelines, controller, jobs or ingestion.")
+    ],
     namespace: Annotated[str, typer.Argument(help="Where the loops live; '*': everywhere.")],
 ) -> None:
     """Print the bucket policy with the least that a service needs."""

@@ -18,6 +18,7 @@ from driftloop.quantities import Duration, PerTime, Share
 from driftloop.spec.base import Spec
 from driftloop.spec.business import Business
 from driftloop.spec.charter import Charter
+from driftloop.spec.cohorts import Cohorts
 from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
@@ -169,6 +170,7 @@ class LoopSpec(Spec):
     pin: str = ""
     orders: Orders = Field(default_factory=Orders)
     scoping: Scoping = Field(default_factory=Scoping)
+    cohorts: Cohorts = Field(default_factory=Cohorts)
 
     @model_validator(mode="after")
     def _names_its_columns(self) -> LoopSpec:

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPILED = ROOT / "pipelines" / "compiled"
-PIPELINES = {"training", "materialize", "business_review"}
+PIPELINES = {"training", "materialize", "business_review", "cohort"}
 COMPONENTS = sorted(
     p for p in (ROOT / "components").glob("*.py") if p.stem not in ("__init__", "image")
 )

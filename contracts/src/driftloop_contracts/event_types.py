@@ -15,6 +15,9 @@ DRIFT_DETECTED = "io.driftloop.drift.detected.v1"
 COHORT_SCORED = "io.driftloop.cohort.scored.v1"
 """Cohort job to controller: mature outcomes joined with their predictions."""
 
+SHADOW_JUDGED = "io.driftloop.shadow.judged.v1"
+"""Cohort job to controller: the gate's verdict on a bundle that nobody sees, on mature outcomes."""
+
 DATA_FAULT = "io.driftloop.data.fault.v1"
 """Controller out: an upstream feature is broken; its rows are quarantined, a person is told."""
 
@@ -48,6 +51,7 @@ ALL = (
     WINDOW_SCORED,
     DRIFT_DETECTED,
     COHORT_SCORED,
+    SHADOW_JUDGED,
     DATA_FAULT,
     RETRAINING_OPENED,
     RETRAINING_ENDED,

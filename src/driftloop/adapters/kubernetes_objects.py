@@ -20,6 +20,7 @@ PATHS = {
     "LoopEvent": "apis/driftloop.io/v1alpha1/namespaces/{namespace}/loopevents",
     "InferenceService": "apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices",
     "PodDisruptionBudget": "apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
+    "CronJob": "apis/batch/v1/namespaces/{namespace}/cronjobs",
     "Service": "api/v1/namespaces/{namespace}/services",
     "EndpointSlice": "apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
     "HTTPRoute": "apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes",

@@ -196,7 +196,8 @@ def _events(loop: LearningLoop, decision: Decision, record: dict[str, Any]) -> d
     data |= decision.to_data(loop.spec.business)
     digest = hashlib.sha256(_bytes(data)).hexdigest()[:8]
     identity = f"review/{_name(period.start)}/{digest}"
-    source, time = f"/driftloop/{loop.name}/review", period.end
+    # When it could first be decided: its outcomes were mature then.
+    source, time = f"/driftloop/{loop.name}/review", period.end + loop.spec.label_source.maturity
     decided = CloudEvent(identity, source, event_types.REVIEWED, time, data, loop.name)
     files = {"event.json": decided.to_json()}
     if decision.returned:

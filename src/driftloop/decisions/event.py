@@ -98,12 +98,16 @@ class RolloutObserved:
 
 @dataclass(frozen=True)
 class ShadowJudged:
-    """The gate judged a bundle that nobody sees; ``needed``: rows that it takes to judge again."""
+    """The gate judged a bundle that nobody sees; ``needed``: rows that it takes to judge again.
+
+    ``step``: how often it was judged before (None: as often as is known).
+    """
 
     version: str
     verdict: str
     reasons: tuple[str, ...]
     needed: int = 0
+    step: int | None = None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ def shadowed(state: State, event: ShadowJudged, spec: LoopSpec) -> Decision:
     known = state.rollout
     if known is None or not known.shadow or event.version != known.version:
         return Decision(state)
+    if event.step not in (None, known.step):  # Its bounds were those of another look.
+        return Decision(state)
     over = state.model_copy(update={"rollout": None})
     if event.verdict == "promote":
         return promotion.promoted(over, known.passed, " ".join(event.reasons))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import queue
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,12 +21,10 @@ import pandas as pd
 
 from driftloop import decisions
 from driftloop.archive import Archive
-from driftloop.drift import concept
-from driftloop.drift.concept import Watched
-from driftloop.evaluation import cohort
+from driftloop.cohorts import events, order, shadow
+from driftloop.cohorts.scored import Cohorts
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import outcomes
-from driftloop.laptop import shadow
 from driftloop.laptop.serving import Serving
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.services.controller.controller import Controller
@@ -90,6 +87,7 @@ class Replay:
         self.log = InferenceLog.of(archive.store, usecase.loop)
         self.controller, self.inbox, self.scratch = controller, inbox, scratch
         self.trusted = trusted
+        self.cohorts = Cohorts(usecase.loop, archive.store, trusted)
         self.unfolding = Unfolding(traffic)
         rows = len(traffic.requests)
         self.classes = usecase.loop.spec.objective.classes
@@ -99,7 +97,6 @@ class Replay:
         )  # fmt: skip
         self._client = httpx.Client(timeout=60)
         self._scored_until = start
-        self._watched_bundles: dict[str, Watched | None] = {}
 
     def days(self) -> tuple[list[pd.Timestamp], list[pd.Timestamp]]:
         """Return the midnights of the warm-up and those of the days to serve."""
@@ -245,40 +242,21 @@ class Replay:
 
     def _score_cohort(self, now: pd.Timestamp) -> None:
         """Tell the numbers of the records whose label was decided since the last midnight."""
-        loop, first, last = self.usecase.loop, _instant(self._scored_until), _instant(now)
-        earliest = cohort.since(loop, first)
-        records = self.log.read(earliest, last, cohort.columns(loop))
-        reports = self.archive.outcomes(earliest, last, loop.spec.objective.label)
+        assert self.serving.pair is not None
+        first, last = _instant(self._scored_until), _instant(now)
         self._scored_until = now
-        data = cohort.between(records, reports, loop, first, last, self._watched())
-        if data is None:
-            return
-        self.served.cohorts.append(data)
-        source, identity = f"/driftloop/{loop.name}/cohort", f"cohort/{times.to_text(last)}"
-        event = CloudEvent(identity, source, event_types.COHORT_SCORED, last, data)
-        self.controller.receive(event, last)
+        data = self.cohorts.between(first, last, self.serving.pair.version)
+        if data:
+            self.served.cohorts.append(data)
+            self.controller.receive(events.scored(self.usecase.loop.name, last, data), last)
 
     def _judge_shadow(self, now: datetime) -> None:
         """Have the gate judge the bundle on its way, if there is one that nobody sees."""
-        state, _ = self.controller.ledger.state(self.usecase.loop.name)
-        found = shadow.judged(self.usecase, self.archive, state, now, self.trusted)
-        if found:
-            self.controller.decide(found, now)
-
-    def _watched(self) -> Watched | None:
-        """Return the bundle in service, if its outcomes are followed."""
-        assert self.serving.pair is not None
-        version = self.serving.pair.version
-        if version not in self._watched_bundles:
-            store, name = self.archive.store, self.usecase.loop.name
-            names = (bundle.OUTCOMES, bundle.SLICES)
-            with tempfile.TemporaryDirectory() as folder:
-                manifest = bundle.fetch(store, name, version, Path(folder), self.trusted)
-                files = {file: (Path(folder) / file).read_bytes() for file in manifest.files}
-            self._watched_bundles[version] = concept.watched(
-                version, files[bundle.BASELINE], *(files.get(name) for name in names)
-            )
-        return self._watched_bundles[version]
+        name = self.usecase.loop.name
+        known = order.of(self.controller.ledger.state(name)[0])
+        found = shadow.judged(self.usecase, self.archive.store, known, now, self.trusted)
+        if found and known.rollout:
+            self.controller.receive(events.judged(name, found, known.rollout, now), now)
 
     def predictions(self) -> pd.DataFrame:
         """Return what was served: row_id, event_time, probability and the bundle's version.

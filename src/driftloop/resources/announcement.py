@@ -20,7 +20,9 @@ REASONS = {
     event_types.ROLLOUT_SHIFTED: "RolloutShifted",
     event_types.ROLLOUT_WITHDRAWN: "RolledBack",
     event_types.ROLLOUT_PROMOTED: "Promoted",
+    event_types.SHADOW_JUDGED: "ShadowJudged",
     event_types.STAGE_RETURNED: "StageReturned",
+    event_types.REVIEWED: "Reviewed",
 }
 """The types that are announced; the others are recorded, not shown."""
 
@@ -68,6 +70,8 @@ def _message(data: dict[str, Any]) -> str:
     >>> _message({"from": "deployment", "to": "scoping", "rule": "no_better", "reason": "Worse."})
     'deployment -> scoping (no_better): Worse.'
     """
+    if "decision" in data:
+        return f"{data['decision']}: {' '.join(map(str, data.get('evidence', ())))}"
     if "rule" in data:
         return f"{data['from']} -> {data['to']} ({data['rule']}): {data['reason']}"
     name = str(data.get("retraining", ""))

@@ -23,8 +23,11 @@ class Rights:
 INGESTED = ("requests/", "outcomes/", "features/")
 SERVICES = {
     "serving": Rights(reads=("bundles/",), writes=("inference/",)),
-    "pipelines": Rights(reads=("",), writes=("bundles/", "retrainings/")),
+    "pipelines": Rights(reads=("",), writes=("bundles/", "retrainings/", "reviews/", "cohorts/")),
     "controller": Rights(reads=("retrainings/",)),
+    "jobs": Rights(
+        reads=("inference/", "outcomes/", "bundles/", "reviews/", "cohorts/"), writes=("cohorts/",)
+    ),
     "ingestion": Rights(reads=INGESTED, writes=INGESTED),
 }
 """Predictor and sidecar share a pod's keys, so they are one service here."""

@@ -15,7 +15,8 @@ class Platform:
     with the object store's keys and the online store's address; ``sink``: where sidecars send
     their events; ``replicas``: fewest and most pods; ``authorities``: the ConfigMap, in a loop's
     namespace, whose ``ca.crt`` holds who is trusted over TLS ('': those of the image); ``environ``:
-    more settings of what serves; ``mode``: of KServe.
+    more settings of what serves; ``mode``: of KServe; ``jobs_account``, ``jobs_credentials``: the
+    ServiceAccount of cohort jobs, and the Secret with keys of their own (absent: ``credentials``).
     """
 
     image: str
@@ -28,6 +29,8 @@ class Platform:
     authorities: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     mode: str = STANDARD
+    jobs_account: str = "driftloop-jobs"
+    jobs_credentials: str = "driftloop-jobs"
 
     def within(self, namespace: str) -> Platform:
         """Return the platform as loops of ``namespace`` see it: its part of the store is theirs."""

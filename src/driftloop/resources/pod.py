@@ -18,9 +18,11 @@ Manifest = dict[str, Any]
 LOOP = "driftloop.io/loop"
 """Label of everything a loop owns."""
 AUDIENCE = "driftloop"
-"""Audience of the tokens that sidecars send with their events."""
+"""Audience of the tokens that sidecars and jobs send with their events."""
 AUTHORITIES = "/var/run/authorities"
 """Where a pod finds who it trusts over TLS."""
+TOKEN_FILE = "/var/run/driftloop/token"
+TOKEN_MOUNT = {"name": "token", "mountPath": "/var/run/driftloop", "readOnly": True}
 PREDICTOR_PORT, SIDECAR_PORT = 8080, 8085
 PREDICTOR_LINGERS, SIDECAR_LINGERS = 5, 25
 """Seconds that each container goes on after its pod was told to end."""
@@ -81,7 +83,7 @@ def _no_initializer(loop: LearningLoop, platform: Platform) -> Manifest:
         "image": loop.spec.image or platform.image,
         "command": ["true"],
         "securityContext": CONFINED,
-        "resources": _resources("10m", "100m", "16Mi", "64Mi"),
+        "resources": resources("10m", "100m", "16Mi", "64Mi"),
     }
 
 
@@ -94,14 +96,14 @@ def _predictor(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_SCRATCH": "/scratch/predictor",
     }
     image, module = loop.spec.image or platform.image, "driftloop.services.predictor"
-    container = _container("kserve-container", image, module, environ, platform)
+    serving = _serving("kserve-container", image, module, environ, platform)
     ready = {"path": f"/v2/models/{loop.name}/ready", "port": PREDICTOR_PORT}
-    return container | {
+    return serving | {
         "ports": [{"name": "http1", "containerPort": PREDICTOR_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
         # Its Service goes on sending for a moment after a pod is told to end.
         "lifecycle": _linger(PREDICTOR_LINGERS),
-        "resources": _resources("250m", "1", "512Mi", "1Gi"),
+        "resources": resources("250m", "1", "512Mi", "1Gi"),
     }
 
 
@@ -111,46 +113,59 @@ def _sidecar(loop: LearningLoop, platform: Platform) -> Manifest:
         "DRIFTLOOP_PORT": str(SIDECAR_PORT),
         "DRIFTLOOP_SINK": platform.sink,
         "DRIFTLOOP_SCRATCH": "/scratch/sidecar",
-        "DRIFTLOOP_TOKEN_FILE": "/var/run/driftloop/token",
+        "DRIFTLOOP_TOKEN_FILE": TOKEN_FILE,
         "DRIFTLOOP_SPOOL": "/spool",
         "DRIFTLOOP_SPOOL_BYTES": f"{SPOOL_MIB}MiB",
     }
     image = platform.sidecar_image
-    container = _container("drift-sidecar", image, "drift_sidecar", environ, platform)
+    sidecar = _serving("drift-sidecar", image, "drift_sidecar", environ, platform)
     ready = {"path": "/readyz", "port": SIDECAR_PORT}
-    return container | {
+    return sidecar | {
         "ports": [{"name": "drift", "containerPort": SIDECAR_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": ready, "periodSeconds": 2, "failureThreshold": 3},
         # The predictor, told to end at the same time, hands its last records over first.
         "lifecycle": _linger(SIDECAR_LINGERS),
-        "resources": _resources("100m", "1", "384Mi", "768Mi"),
+        "resources": resources("100m", "1", "384Mi", "768Mi"),
         "volumeMounts": [
-            *container["volumeMounts"],
-            {"name": "token", "mountPath": "/var/run/driftloop", "readOnly": True},
+            *sidecar["volumeMounts"],
+            TOKEN_MOUNT,
             {"name": "spool", "mountPath": "/spool"},
         ],
     }
 
 
 def _volumes(platform: Platform) -> list[Manifest]:
-    # The sidecar's token is good for the receiver and nothing else.
-    token = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
-    volumes: list[Manifest] = [
-        {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}},
+    return [
+        scratch(),
         # Beyond its limit a volume ends the pod, so the spool keeps well below: beside its
         # segments lie events, digests and a checkpoint.
         {"name": "spool", "emptyDir": {"sizeLimit": f"{SPOOL_MIB + 256}Mi"}},
-        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        token(),
+        *authorities(platform),
     ]
-    if platform.authorities:
-        volumes.append({"name": "authorities", "configMap": {"name": platform.authorities}})
-    return volumes
 
 
-def _container(
+def scratch() -> Manifest:
+    """Return the volume for what libraries and we write."""
+    return {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}}
+
+
+def token() -> Manifest:
+    """Return the volume with a token that is good for the receiver and nothing else."""
+    made = {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}
+    return {"name": "token", "projected": {"sources": [{"serviceAccountToken": made}]}}
+
+
+def authorities(platform: Platform) -> list[Manifest]:
+    """Return the volume with who is trusted over TLS, where the platform names it."""
+    name = platform.authorities
+    return [{"name": "authorities", "configMap": {"name": name}}] if name else []
+
+
+def container(
     name: str, image: str, module: str, environ: dict[str, str], platform: Platform
 ) -> Manifest:
-    """Return what both containers share: command, identity, settings and confinement."""
+    """Return what all containers share: command, settings and confinement."""
     # The root is read-only: what libraries write beside our own files goes to the scratch volume.
     written = {"HOME": "/scratch", "TMPDIR": "/scratch"}
     shared = {"DRIFTLOOP_STORE": platform.store, "DRIFTLOOP_HOST": "0.0.0.0"}
@@ -159,19 +174,27 @@ def _container(
         written |= {"SSL_CERT_FILE": f"{AUTHORITIES}/ca.crt"}
         mounts.append({"name": "authorities", "mountPath": AUTHORITIES, "readOnly": True})
     settings = platform.environ | shared | written | environ
-    told = [
-        _from_pod("DRIFTLOOP_BUNDLE", f"metadata.annotations['{BUNDLE}']"),
-        _from_pod("POD_UID", "metadata.uid"),
-    ]
     return {
         "name": name,
         "image": image,
         "command": ["python", "-m", module],
-        "env": [{"name": key, "value": value} for key, value in settings.items()] + told,
+        "env": [{"name": key, "value": value} for key, value in settings.items()],
         "envFrom": [{"secretRef": {"name": platform.credentials, "optional": True}}],
         "volumeMounts": mounts,
         "securityContext": CONFINED,
     }
+
+
+def _serving(
+    name: str, image: str, module: str, environ: dict[str, str], platform: Platform
+) -> Manifest:
+    """Return a container that is told by its pod which bundle it serves."""
+    found = container(name, image, module, environ, platform)
+    found["env"] += [
+        _from_pod("DRIFTLOOP_BUNDLE", f"metadata.annotations['{BUNDLE}']"),
+        _from_pod("POD_UID", "metadata.uid"),
+    ]
+    return found
 
 
 def _linger(seconds: int) -> Manifest:
@@ -182,7 +205,8 @@ def _from_pod(name: str, path: str) -> Manifest:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def _resources(cpu: str, cpu_limit: str, memory: str, memory_limit: str) -> Manifest:
+def resources(cpu: str, cpu_limit: str, memory: str, memory_limit: str) -> Manifest:
+    """Return what a container asks for, and what it may take at most."""
     return {
         "requests": {"cpu": cpu, "memory": memory},
         "limits": {"cpu": cpu_limit, "memory": memory_limit},

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
+from pydantic import Field, model_validator
 
 from driftloop.quantities import Duration, Share
 from driftloop.spec.base import Spec
@@ -36,12 +35,6 @@ class Guardrails(Spec):
         return self
 
 
-AS_YET: JsonDict = {
-    "rule": "!has(self.mode) || self.mode != 'shadow'",
-    "message": "mode must be canary or direct in a cluster, as yet",
-}
-
-
 class Rollout(Spec):
     """How traffic moves to a promoted bundle.
 
@@ -50,8 +43,6 @@ class Rollout(Spec):
     step; ``requests``: fewest of the candidate's at each step; ``patience``: longest time at
     a step, after which a person is asked.
     """
-
-    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": [AS_YET]})
 
     mode: Literal["canary", "shadow", "direct"] = "direct"
     steps: tuple[Share, ...] = Field(

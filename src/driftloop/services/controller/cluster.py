@@ -14,6 +14,7 @@ from driftloop.services.controller import pod_counters
 from driftloop.services.controller.health import Health
 from driftloop.services.controller.metrics import Metrics
 from driftloop.services.controller.run_slots import RunSlots
+from driftloop.services.controller.schedules import Schedules
 from driftloop.services.controller.unsettled import Unsettled
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.object_store import ObjectStore
@@ -37,7 +38,7 @@ class Cluster:
     """API server, pipeline server, object store, and how loops are served here.
 
     ``store`` holds one folder a namespace; ``slots``: for pipeline runs (None: no limit); ``ask``:
-    reads a pod's status; ``unsettled``: loops whose bundle changes now.
+    reads a pod's status; ``unsettled``: loops whose bundle changes now; ``schedules``: their jobs.
     """
 
     objects: Objects
@@ -49,6 +50,7 @@ class Cluster:
     slots: RunSlots | None = None
     ask: pod_counters.Ask = pod_counters.ask
     unsettled: Unsettled = field(default_factory=Unsettled)
+    schedules: Schedules = field(default_factory=Schedules)
 
     def tell(self, event: CloudEvent, loop: Object) -> None:
         """Write what happened to ``loop`` as a line of JSON and a Kubernetes Event; count it.

@@ -7,6 +7,7 @@ happened last.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,9 +17,11 @@ from driftloop import decisions
 from driftloop import loop as loops
 from driftloop.adapters.kubernetes_ledger import KubernetesLedger
 from driftloop.adapters.kubernetes_objects import Absent, Object, Stale
+from driftloop.adapters.unavailable import Unavailable
+from driftloop.cohorts import order as orders
 from driftloop.loop import LearningLoop
+from driftloop.resources import cohort_job, serving
 from driftloop.resources import retraining as retrainings
-from driftloop.resources import serving
 from driftloop.resources.platform import KNATIVE
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller.cluster import Cluster
@@ -35,6 +38,8 @@ from driftloop_contracts.errors import InvalidInput
 
 KEPT = timedelta(days=28)
 """How long a LoopEvent is kept: twice the age at which the receiver refuses an event."""
+
+log = logging.getLogger("driftloop.controller")
 
 
 class ClusterLoop:
@@ -53,9 +58,10 @@ class ClusterLoop:
 
     def turn(self, now: datetime) -> None:
         """Look at the clock, do what is owed, and make what serves what should serve."""
-        if self.loop.spec.paused:
-            return
         state, _ = self.ledger.state(self.loop.name)
+        if self.loop.spec.paused:
+            self._schedule(state, now)
+            return
         if state.running:
             self._follow(state.running, now)
         self.controller.decide(decisions.Ticked() if state.champion else decisions.Started(), now)
@@ -63,6 +69,7 @@ class ClusterLoop:
         self.ledger.observe(now, self.cluster.health.conditions(now))
         state, _ = self.ledger.state(self.loop.name)
         self._serve(state)
+        self._schedule(state, now)
         if state.rollout:
             self.look(now)
 
@@ -73,10 +80,11 @@ class ClusterLoop:
     def look(self, now: datetime) -> None:
         """Compare a bundle on its way into service with the one in service.
 
-        Before its first answer there is nothing to compare: pods take their time to start.
+        Before its first answer there is nothing to compare: pods take their time to start. One that
+        nobody sees has no pod: the cohort job judges it.
         """
         rollout = self.ledger.state(self.loop.name)[0].rollout
-        if rollout and (rollout.looked or self.answered(rollout.version)):
+        if rollout and not rollout.shadow and (rollout.looked or self.answered(rollout.version)):
             self.controller.look(now)
 
     def serve(self) -> None:
@@ -92,6 +100,24 @@ class ClusterLoop:
         if version:
             platform = self.cluster.platform
             self.serving.serve(serving.goal(self.loop, platform, version, *beside))
+
+    def _schedule(self, state: State, now: datetime) -> None:
+        """Have outcomes scored on the loop's schedule, once there is what they are outcomes of.
+
+        Without the right to it, which each namespace gives, all else goes on.
+        """
+        if not state.champion:
+            return
+        platform = self.cluster.platform.within(self.namespace)
+        order = orders.of(state, self.resource["spec"]).to_json()
+        content = self._owned(cohort_job.cron_job(self.loop, platform, order))
+        key = self.namespace, self.loop.name
+        if not self.cluster.schedules.is_due(key, content, now):
+            return
+        try:
+            self.cluster.objects.apply("CronJob", self.namespace, content)
+        except Unavailable as error:
+            log.warning("%s/%s: no cohort job. %s", *key, error)
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome | None:
         """Create the Retraining; its own handler starts the run and tells how it ended."""
@@ -155,11 +181,7 @@ def parsed(resource: Object) -> LearningLoop:
     """Return the LearningLoop of an API object; raise InvalidInput for one that breaks a rule."""
     metadata = {key: resource["metadata"][key] for key in ("name", "namespace")}
     content = {key: resource[key] for key in ("apiVersion", "kind", "spec")}
-    found = loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
-    if found.spec.rollout.mode == "shadow":
-        where, allowed = f"LearningLoop {found.name}", "canary or direct in a cluster, as yet"
-        raise InvalidInput("spec.rollout.mode", where, allowed, "shadow")
-    return found
+    return loops.parse(content | {"metadata": metadata}, f"LearningLoop {metadata['name']}")
 
 
 def take(cluster: Cluster, received: Object, now: datetime) -> None:

@@ -64,6 +64,8 @@ class Controller:
             self.decide(translation.scored(event, now), now, taken=event)
         elif event.type == event_types.COHORT_SCORED and (told := translation.cohort(event)):
             self.decide(told, now, taken=event)
+        elif event.type == event_types.SHADOW_JUDGED:
+            self.decide(translation.shadow_judged(event), now, taken=event)
         elif event.type == event_types.STAGE_RETURNED:
             self.decide(translation.stage_returned(event), now, taken=event)
         elif self.ledger.take(event.source, event.id):

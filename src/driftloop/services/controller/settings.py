@@ -62,6 +62,7 @@ def platform(environ: Mapping[str, str]) -> Platform:
         authorities=environ.get("DRIFTLOOP_CA", ""),
         replicas=_replicas(environ.get("DRIFTLOOP_REPLICAS", "1-3")),
         environ=_pairs(environ.get("DRIFTLOOP_SERVING_ENV", "")),
+        jobs_account=environ.get("DRIFTLOOP_JOBS_ACCOUNT", "driftloop-jobs"),
         mode=_mode(environ.get("DRIFTLOOP_KSERVE_MODE", STANDARD)),
     )
 

@@ -22,6 +22,9 @@ from driftloop_contracts.errors import InvalidInput
 
 Content = dict[str, Any]
 
+VERDICTS = ("promote", "hold", "reject")
+"""What a gate may say."""
+
 
 def scored(event: CloudEvent, now: datetime) -> decisions.WindowJudged | decisions.CellScored:
     """Return what a window.scored event says; raise InvalidInput when it says nothing.
@@ -66,6 +69,21 @@ def cohort(event: CloudEvent) -> decisions.CohortMatured | None:
         beside=None if beside is None else outcomes.from_data(beside),
         slices=matured.slices_of(event.data.get("slices", [])),
     )
+
+
+def shadow_judged(event: CloudEvent) -> decisions.ShadowJudged:
+    """Return the verdict in a shadow.judged event; raise InvalidInput where it says none."""
+    data, where = event.data, event_types.SHADOW_JUDGED
+    if data.get("verdict") not in VERDICTS:
+        allowed = f"one of {', '.join(VERDICTS)}"
+        raise InvalidInput("verdict", where, allowed, data.get("verdict"))
+    reasons, needed, step = (data.get(name) for name in ("reasons", "needed", "step"))
+    if not isinstance(reasons, list) or not all(isinstance(one, str) for one in reasons):
+        raise InvalidInput("reasons", where, "a list of texts", reasons)
+    if type(needed) is not int or type(step) is not int or min(needed, step) < 0:
+        raise InvalidInput("needed and step", where, "numbers from 0 on", [needed, step])
+    version = str(data.get("version"))
+    return decisions.ShadowJudged(version, data["verdict"], tuple(reasons), needed, step)
 
 
 def stage_returned(event: CloudEvent) -> decisions.StageReturned:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -40,12 +40,18 @@ log = logging.getLogger("driftloop.receiver")
 
 
 class Receiver:
-    """Takes events for the loops of the namespaces their senders live in."""
+    """Takes events for the loops of the namespaces their senders live in.
+
+    ``senders``: the names of ServiceAccounts, and the parts of a loop that each speaks for.
+    """
 
     def __init__(
-        self, objects: Objects, senders: Collection[str], clock: Callable[[], datetime]
+        self,
+        objects: Objects,
+        senders: Mapping[str, tuple[str, ...]],
+        clock: Callable[[], datetime],
     ) -> None:
-        self._objects, self._senders, self._clock = objects, frozenset(senders), clock
+        self._objects, self._senders, self._clock = objects, dict(senders), clock
         self._tokens = Tokens(objects, time.monotonic)
         self._buckets = Buckets(BURST, PER_SECOND)
         self.registry = CollectorRegistry()
@@ -63,7 +69,7 @@ class Receiver:
 
     def take(self, event: CloudEvent, sender: Sender) -> None:
         """Keep ``event`` as a LoopEvent; one that is kept already stays as it is."""
-        name = admission.loop_of(event, self._clock())
+        name = admission.loop_of(event, sender.parts, self._clock())
         try:
             loop = self._objects.get("LearningLoop", sender.namespace, name)
         except Absent:

@@ -1,0 +1,1 @@
+"""Cohorts: the job that reads what became mature and tells the controller of it."""

@@ -1,0 +1,56 @@
+"""Shadow: the rows, the two models and the verdict on a candidate that nobody sees."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from driftloop.archive import Archive
+from driftloop.cohorts.order import Order
+from driftloop.decisions import ShadowJudged
+from driftloop.evaluation import shadow
+from driftloop.inference_log import InferenceLog
+from driftloop.labels import join as labels
+from driftloop.training.rows import without
+from driftloop.usecase import UseCase
+from driftloop_contracts import bundle
+from driftloop_contracts.object_store import ObjectStore
+from driftloop_contracts.signature import Trusted
+
+
+def judged(
+    case: UseCase, store: ObjectStore, order: Order, now: datetime, trusted: Trusted
+) -> ShadowJudged | None:
+    """Return the verdict on the bundle in the shadow, or None while too few rows are mature."""
+    policy, rollout = case.loop.spec.rollout, order.rollout
+    if rollout is None or now - rollout.since < policy.hold:
+        return None
+    broken = [(one.start, one.end) for one in order.quarantine]
+    rows = without(_mature(case, store, rollout.since, now), broken)
+    if len(rows) < max(policy.requests, rollout.requests):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        names = rollout.version, rollout.stable
+        new, old = (_model(case, store, name, Path(folder) / name, trusted) for name in names)
+        rng = np.random.default_rng(rollout.passed.retraining)
+        found = shadow.judge(case, rows, new, old, before=rollout.step, rng=rng)
+    needed = len(rows) + max(found.lacking, 1)
+    return ShadowJudged(rollout.version, found.verdict, found.reasons, needed, rollout.step)
+
+
+def _mature(case: UseCase, store: ObjectStore, start: datetime, now: datetime) -> pd.DataFrame:
+    loop, source = case.loop, case.loop.spec.label_source
+    records = InferenceLog.of(store, loop).read(start, now, shadow.columns(loop))
+    if records.empty:
+        return records
+    reports = Archive(store, loop.name).outcomes(start, now, source.name)
+    return labels.join(records, reports, source, now, loop.spec.objective.classes).rows
+
+
+def _model(case: UseCase, store: ObjectStore, version: str, folder: Path, trusted: Trusted) -> Path:
+    bundle.fetch(store, case.loop.name, version, folder, trusted)
+    return folder / bundle.MODEL
