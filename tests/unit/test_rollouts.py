@@ -270,6 +270,19 @@ def test_a_hidden_bundle_is_promoted_by_the_gates_second_yes(
     assert (decision.state.champion, decision.state.rollout) == ("0002-b", None)
 
 
+def test_a_verdict_of_another_step_is_let_go(hidden: tuple[State, LoopSpec]) -> None:
+    """It may have been told twice, or be late: its bounds were those of another look."""
+    state, spec = hidden
+    held = judged(state, spec, "hold").state
+    assert held.rollout is not None
+    assert held.rollout.step == 1
+    event = decisions.ShadowJudged("0002-b", "promote", ("Yes.",), 900, step=0)
+    now = START + timedelta(days=1)
+    assert decisions.decide(held, event, spec, now) == Decision(held)
+    event = decisions.ShadowJudged("0002-b", "promote", ("Yes.",), 900, step=1)
+    assert decisions.decide(held, event, spec, now).state.champion == "0002-b"
+
+
 def test_a_hidden_bundle_that_is_worse_does_not_come_again(hidden: tuple[State, LoopSpec]) -> None:
     decision = judged(*hidden, "reject")
     assert [type(action) for action in decision.actions] == [Withdraw, Alert]

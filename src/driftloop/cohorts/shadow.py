@@ -18,6 +18,7 @@ from driftloop.labels import join as labels
 from driftloop.training.rows import without
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle
+from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import ObjectStore
 from driftloop_contracts.signature import Trusted
 
@@ -33,6 +34,7 @@ def judged(
     rows = without(_mature(case, store, rollout.since, now), broken)
     if len(rows) < max(policy.requests, rollout.requests):
         return None
+    _require_features(case, rows)
     with tempfile.TemporaryDirectory() as folder:
         names = rollout.version, rollout.stable
         new, old = (_model(case, store, name, Path(folder) / name, trusted) for name in names)
@@ -49,6 +51,12 @@ def _mature(case: UseCase, store: ObjectStore, start: datetime, now: datetime) -
         return records
     reports = Archive(store, loop.name).outcomes(start, now, source.name)
     return labels.join(records, reports, source, now, loop.spec.objective.classes).rows
+
+
+def _require_features(case: UseCase, rows: pd.DataFrame) -> None:
+    for name in case.loop.spec.features.names():
+        if name not in rows:
+            raise InvalidInput(f"column '{name}'", "the inference log", "present", "nothing")
 
 
 def _model(case: UseCase, store: ObjectStore, version: str, folder: Path, trusted: Trusted) -> Path:

@@ -26,8 +26,9 @@ def columns(loop: LearningLoop) -> list[str]:
     spec = loop.spec
     names = ["prediction_id", "event_time", "weight", STANDS_FOR, spec.gate.entity]
     logged = [*names, *spec.gate.slices.columns, *spec.features.names()]
-    # What the outcome was is no column of the log: labels tell it.
-    return [name for name in dict.fromkeys(logged) if name != CATEGORY or name in names]
+    # Of classes, what the outcome was is no column of the log: labels tell it.
+    told = {CATEGORY} - {*names} if spec.objective.classes else set()
+    return [name for name in dict.fromkeys(logged) if name not in told]
 
 
 def judge(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from driftloop.decisions import CellScored
+from driftloop.cohorts import events
+from driftloop.decisions import CellScored, ShadowJudged
+from driftloop.rollout.passed import Passed
+from driftloop.rollout.progress import Progress
 from driftloop.services.controller import translation
 from driftloop_contracts import event_types
 from driftloop_contracts.cloudevent import CloudEvent
@@ -69,3 +73,36 @@ def test_one_of_several_pods_tells_counts() -> None:
     for hostile in ([{"rule": {}, "tally": []}], "text", [1], None):
         with pytest.raises(InvalidInput):
             translation.scored(scored(n=4, **told | {"observed": hostile}), NOON)
+
+
+def shadow(**changed: Any) -> CloudEvent:
+    data = {
+        "version": "0002-b",
+        "verdict": "hold",
+        "reasons": ["Few rows."],
+        "needed": 9,
+        "step": 1,
+    }
+    source = "/driftloop/ads-ctr/cohort"
+    return CloudEvent("1", source, event_types.SHADOW_JUDGED, NOON, data | changed)
+
+
+def test_a_verdict_in_the_shadow_is_read_as_it_is_told() -> None:
+    passed = Passed(version="0002-b", retraining=2, data_end=NOON)
+    rollout = Progress(passed=passed, stable="0001-a", since=NOON, shadow=True, step=3)
+    found = ShadowJudged("0002-b", "hold", ("Few rows.",), 900, 3)
+    told = events.judged("ads-ctr", found, rollout, NOON)
+    assert translation.shadow_judged(told) == found
+    later = events.judged("ads-ctr", found, rollout.model_copy(update={"step": 4}), NOON)
+    again = events.judged("ads-ctr", replace(found, verdict="promote"), rollout, NOON)
+    assert (told.id == later.id, told.id == again.id) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"verdict": "yes"}, {"reasons": "x"}, {"reasons": [1]}, {"needed": -1}, {"step": True},
+     {"step": None}],
+)  # fmt: skip
+def test_any_other_verdict_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="in io.driftloop.shadow.judged.v1 must be"):
+        translation.shadow_judged(shadow(**changed))

@@ -13,6 +13,8 @@ from driftloop import clock
 from driftloop.services.cohort.delivery import Delivery
 from driftloop_contracts.errors import DriftloopError, InvalidInput
 
+log = logging.getLogger("driftloop.cohort")
+
 
 def main() -> int:
     """Score, then send all that waits; return 2 for bad input and 1 where something failed.
@@ -51,6 +53,9 @@ def _tried(step: Callable[[], None]) -> int:
         return _say(error, 2)
     except DriftloopError as error:
         return _say(error, 1)
+    except Exception:
+        log.exception("The job has an error of its own.")
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import time
 import urllib.error
@@ -53,12 +54,19 @@ class Delivery:
     def _post(self, event: CloudEvent) -> tuple[int, str]:
         """Return the answer's status and text, or 0 and why there was none."""
         headers, body = event.to_http()
+        headers |= {"authorization": f"Bearer {self._bearer()}"}
         try:
-            headers |= {"authorization": f"Bearer {self._token.read_text().strip()}"}
             request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
                 return answer.status, ""
         except urllib.error.HTTPError as error:
             return error.code, error.read(1000).decode("utf-8", "replace")
-        except OSError as error:
-            return 0, str(error)
+        except (OSError, http.client.HTTPException) as error:
+            return 0, str(error) or type(error).__name__
+
+    def _bearer(self) -> str:
+        try:
+            return self._token.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            allowed, got = "a file with a token", str(self._token)
+            raise InvalidInput("DRIFTLOOP_TOKEN_FILE", "the environment", allowed, got) from None
