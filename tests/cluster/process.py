@@ -14,7 +14,9 @@ class Process:
     """A process of a test; killed when the test ends, if not before."""
 
     def __init__(self, command: list[str], environ: dict[str, str], log: Path) -> None:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited = {
+            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+        }
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(

@@ -95,6 +95,7 @@ def test_what_is_rendered_for_review_is_taken(cluster: Cluster, namespace: str) 
     assert [line.split("/")[0] for line in taken.stdout.splitlines()] == [
         "inferenceservice.serving.kserve.io",
         "poddisruptionbudget.policy",
+        "cronjob.batch",
     ]
 
 

@@ -125,6 +125,8 @@ def test_whoever_is_not_the_loops_own_sidecar_is_refused(installed, send, loops)
         ({"source": "/driftloop/ads-ctr/controller"}, 400, "source in a CloudEvent"),
         ({"source": "/driftloop/other/sidecar"}, 404, "no LearningLoop other"),
         ({"type": event_types.ROLLOUT_PROMOTED}, 400, "type in a CloudEvent"),
+        ({"type": event_types.SHADOW_JUDGED}, 400, "type in a CloudEvent"),
+        ({"source": "/driftloop/ads-ctr/cohort"}, 400, "source in a CloudEvent"),
         ({"time": datetime.now(UTC) - timedelta(days=15)}, 400, "at most 14 days ago"),
         ({"time": datetime.now(UTC) + timedelta(hours=1)}, 400, "not to come"),
         ({"data": {"loop": "other"}}, 400, "data.loop"),

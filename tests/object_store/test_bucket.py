@@ -23,10 +23,13 @@ from driftloop_contracts.object_store import S3Store, open_store
 
 pytestmark = pytest.mark.s3
 
-KEYS = ("bundles/a", "inference/a", "retrainings/a", "requests/a", "outcomes/a", "features/a")
+FOLDERS = ("bundles", "inference", "retrainings", "requests", "outcomes", "features")
+KEYS = tuple(f"{folder}/a" for folder in (*FOLDERS, "reviews", "cohorts"))
+JOBS = {"inference/a", "outcomes/a", "bundles/a", "reviews/a", "cohorts/a"}
 MAY = {
     "serving": ({"bundles/a"}, {"inference/a"}),
-    "pipelines": (set(KEYS), {"bundles/a", "retrainings/a"}),
+    "pipelines": (set(KEYS), {"bundles/a", "retrainings/a", "reviews/a", "cohorts/a"}),
+    "jobs": (JOBS, {"cohorts/a"}),
     "controller": ({"retrainings/a"}, set()),
     "ingestion": ({"requests/a", "outcomes/a", "features/a"},) * 2,
 }
