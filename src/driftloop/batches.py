@@ -36,8 +36,9 @@ class Rows:
         """Yield the rows in their order; of the columns ``names`` those that there are."""
         with pq.ParquetFile(self.path) as file:
             there = None if names is None else [n for n in names if n in file.schema_arrow.names]
-            for batch in file.iter_batches(rows, columns=there, use_threads=False):
-                yield parquet.frame(pa.Table.from_batches([batch]))
+            # One call for all row groups would read ahead and hold the whole file.
+            for groups in _together(file, rows):
+                yield from _frames(file, groups, rows, there)
 
     def span(self, time: str = "event_time") -> tuple[pd.Timestamp, pd.Timestamp]:
         """Return the first and the last time; raise InvalidInput of no rows."""
@@ -97,6 +98,28 @@ class Writer:
         if pa.types.is_null(field.type):
             return self._kinds.get(field.name, pa.string())
         return field.type
+
+
+def _together(file: pq.ParquetFile, rows: int) -> Iterator[list[int]]:
+    """Yield row groups that hold ``rows`` together, or one that holds more."""
+    groups: list[int] = []
+    held = 0
+    for group in range(file.num_row_groups):
+        count = file.metadata.row_group(group).num_rows
+        if groups and held + count > rows:
+            yield groups
+            groups, held = [], 0
+        groups.append(group)
+        held += count
+    if groups:
+        yield groups
+
+
+def _frames(
+    file: pq.ParquetFile, groups: list[int], rows: int, names: list[str] | None
+) -> Iterator[pd.DataFrame]:
+    for batch in file.iter_batches(rows, row_groups=groups, columns=names, use_threads=False):
+        yield parquet.frame(pa.Table.from_batches([batch]))
 
 
 def _in_micros(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -49,3 +51,14 @@ def test_what_is_no_parquet_and_what_is_empty_is_refused(tmp_path: Path) -> None
         Rows(tmp_path / "text")
     with pytest.raises(InvalidInput, match="a parquet file"):
         Rows(tmp_path / "nothing")
+
+
+def test_only_a_few_row_groups_are_held(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "rows"
+    with Writer(path) as sink:
+        for _ in range(40):
+            sink.write(pd.DataFrame({"n": rng.random(20_000)}))
+    before, held = pa.total_allocated_bytes(), []
+    for _ in Rows(path).read(rows=20_000):
+        held.append(pa.total_allocated_bytes() - before)
+    assert max(held) < path.stat().st_size / 4
