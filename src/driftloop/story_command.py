@@ -20,7 +20,8 @@ from driftloop.story.ablation import Ablation
 from driftloop.story.acting import Act, act
 from driftloop.story.chapter import Chapter
 from driftloop.story.play import Play
-from driftloop.usecase import load_module
+from driftloop.usecase import UseCase, load_module
+from driftloop_contracts.errors import InvalidInput
 
 FOLDER = "{name}-story"
 """Under ``runs/``: beside the use case's last run, which it does not replace."""
@@ -38,7 +39,7 @@ def story(
     from driftloop.report import story_page
 
     case, began = usecase.find(name), time.monotonic()
-    play: Callable[[int], Play] = load_module(case.folder, case.name, "story").play
+    play = _play(case)
     folder = RunFolder(out or Path("runs") / FOLDER.format(name=case.name))
     console, first = Console(), play(seed)
     console.print(f"[bold]{first.title}[/] (seed {seed})\n{first.lead}\n")
@@ -50,6 +51,16 @@ def story(
     page = folder / "story.html"
     _write(page, story_page.render(told, whole, without))
     sys.stdout.write(f"{page}\n")
+
+
+def _play(case: UseCase) -> Callable[[int], Play]:
+    """Return what makes the use case's story of a seed; raise InvalidInput where it has none."""
+    found: Callable[[int], Play] | None = getattr(
+        load_module(case.folder, case.name, "story"), "play", None
+    )
+    if found is None:
+        raise InvalidInput("play(seed)", str(case.folder / "story.py"), "present", "nothing")
+    return found
 
 
 def _tell(console: Console, chapter: Chapter) -> None:

@@ -1,5 +1,7 @@
 """Findings: what the platform's cores say of the story's rows, stage by stage."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from driftloop.business import accounts, policy, promise
 from driftloop.business import review as reviews
 from driftloop.business.accounts import Period
 from driftloop.business.promise import Promise
-from driftloop.data import staleness
+from driftloop.data import representative, staleness
 from driftloop.evaluation import difference, gate, imbalance, loss
 from driftloop.evaluation.difference import Interval
 from driftloop.labels import audit, correction, errors, out_of_fold
@@ -17,6 +19,7 @@ from driftloop.scoping import rule as rules
 from driftloop.scoping import verdict
 from driftloop.scoping.verdict import Evidence
 from driftloop.stages.returned import Returned
+from driftloop.stages.rules import RULES
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 from usecases.ads_ctr.market import CANDIDATES, FIRST_DAY
@@ -26,6 +29,12 @@ ENTITY = "query_id"
 CLASSES = ("no", "yes")
 LOOKED_AT = 40
 """Suspect labels that a careful person looks at, and as many drawn at random from the others."""
+MODEL = {
+    "": "The model has learnt something",
+    "label_errors": "Error analysis: the labels",
+    "few_positives": "Error analysis: it says no to everything",
+}
+"""What error analysis is called by what it finds first."""
 PARAMETERS = 44
 """Coefficients of the linear model: three numbers, and each category, campaign, format, device."""
 DAY = pd.Timedelta(days=1)
@@ -39,6 +48,9 @@ class Finding(NamedTuple):
     figures: tuple[tuple[str, str], ...] = ()
     returned: Returned | None = None
     review: str = ""
+    others: tuple[Returned, ...] = ()
+    decision: Mapping[str, Any] = {}
+    is_last: bool = False
 
 
 class Reviewed(NamedTuple):
@@ -77,7 +89,7 @@ def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Fin
     target = f"{spec.business.target:g} {spec.objective.kpi.unit}, what it earned before"
     figures = (("objective", spec.objective.name), ("target", target), ("verdict", said.kind))
     title = f"The objective is {_called(case)}"
-    return Finding(title, said.reasons, figures, said.returned)
+    return Finding(title, said.reasons, figures, said.returned, is_last=said.kind != "ML")
 
 
 def _called(case: UseCase) -> str:
@@ -135,13 +147,13 @@ def model(
         ("loss against a constant's", f"{rare.loss.estimate:+.0%}"),
         ("accuracy", f"{rare.accuracy:.3%}, of always saying no {rare.accuracy_of_no:.3%}"),
     )
+    wrong, said = None, ()
     if by_people is not None:
-        wrong, sentences = _wrong_labels(case, by_people, tests, rng)
-        if wrong:
-            return Finding("Error analysis: the labels", sentences, figures, wrong)
-    back = rare.returned()
-    title = "Error analysis: it says no to everything" if back else "The model has learnt something"
-    return Finding(title, (rare.sentence,), figures, back)
+        wrong, said = _wrong_labels(case, by_people, tests, rng)
+    found = tuple(back for back in (wrong, rare.returned()) if back)
+    sentences = (*said, rare.sentence) if len(found) != 1 or not wrong else said
+    first = found[0] if found else None
+    return Finding(MODEL[first.rule if first else ""], sentences, figures, first, "", found[1:])
 
 
 def _wrong_labels(
@@ -186,9 +198,17 @@ def _wrong_labels(
 
 
 def deployment(
-    case: UseCase, fitted: Any, old: pd.DataFrame, newest: pd.DataFrame, rng: np.random.Generator
+    case: UseCase,
+    fitted: Any,
+    parts: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    now: datetime,
+    rng: np.random.Generator,
 ) -> Finding:
-    """Try the model on the newest rows before it is released, then ask the gate."""
+    """Try the model on the newest rows before it is released, and ask the gate.
+
+    ``parts``: the rows it learnt from, older test rows and the newest.
+    """
+    learnt, old, newest = parts
     both = pd.concat([old, newest], ignore_index=True)
     both["probability"] = fit.predict(case, fitted, both)
     since = newest["event_time"].min().to_pydatetime()
@@ -197,11 +217,25 @@ def deployment(
         ("worth on older test rows", f"{1 - aged.old.normalized.estimate:.0%} of the entropy"),
         ("worth on the newest rows", f"{1 - aged.new.normalized.estimate:.0%} of the entropy"),
     )
-    if aged.is_stale:
-        title = "It serves well on old test data, and fails on the newest"
-        return Finding(title, (aged.sentence,), figures, aged.returned())
+    calendar = staleness.age(learnt["event_time"], now, case.loop.spec.retrain.max_age)
     judged = _gate(case, both, rng)
-    return Finding("Released", (aged.sentence, *judged.reasons), figures)
+    refused = RULES["gate_refused"].returned(" ".join(judged.reasons))
+    backs = (aged.returned(), calendar.returned(), _unless(refused, judged.verdict == gate.PROMOTE))
+    found = tuple(back for back in backs if back)
+    title = DEPLOYMENT[found[0].rule if found else ""]
+    sentences = (aged.sentence,) if aged.is_stale else (aged.sentence, *judged.reasons)
+    return Finding(title, sentences, figures, found[0] if found else None, "", found[1:])
+
+
+DEPLOYMENT = {
+    "": "Released",
+    "stale_data": "It serves well on old test data, and fails on the newest",
+    "gate_refused": "The gate refuses it",
+}
+
+
+def _unless(back: Returned, is_sound: bool) -> Returned | None:
+    return None if is_sound else back
 
 
 def _gate(case: UseCase, scored: pd.DataFrame, rng: np.random.Generator) -> gate.Verdict:
@@ -220,8 +254,14 @@ def _gate(case: UseCase, scored: pd.DataFrame, rng: np.random.Generator) -> gate
     return gate.judge(evidence, case.loop.spec.gate, "initial", rng)
 
 
-def monitoring(served: pd.DataFrame, before: Period) -> Finding:
-    """Say what the first period brought."""
+def monitoring(
+    case: UseCase, served: pd.DataFrame, traffic: pd.DataFrame, before: Period
+) -> Finding:
+    """Say what the first period brought, and whether the searches are those of ``traffic``."""
+    columns = case.loop.spec.features.columns
+    kinds = {column.name: column.kind for column in columns}
+    moved = representative.compare(traffic, served, kinds, entity=ENTITY, jointly=False)
+    drift = RULES["data_drift"].returned(moved.sentence) if moved.differing else None
     shown = served["shown"].sum() / served["chosen"].sum()
     earlier = before.positives / before.rows
     clicks = served["clicked"].sum() / served["shown"].sum()
@@ -229,7 +269,8 @@ def monitoring(served: pd.DataFrame, before: Period) -> Finding:
         f"Of 1,000 searches {1000 * shown:.0f} now lead to an impression, {1000 * earlier:.0f} did "
         f"before; {clicks:.1%} of the impressions are clicked."
     )
-    return Finding("In service", (said,))
+    alike = f"The searches are what they were: none of {len(kinds)} columns differs."
+    return Finding("In service", (said, moved.sentence if drift else alike), (), drift)
 
 
 def accounts_of(case: UseCase, served: pd.DataFrame, rng: np.random.Generator) -> Period:
@@ -268,7 +309,10 @@ def business(
         (f"revenue in period {one.number}", reviews.told(one.kpi, 0.025)) for one in periods
     )
     title = f"The review says: {decision.said}"
-    finding = Finding(title, decision.reasons, figures, decision.returned, decision.decision)
+    told = decision.to_data(spec.business)
+    finding = Finding(
+        title, decision.reasons, figures, decision.returned, decision.decision, (), told
+    )
     enough = len(periods) >= spec.business.reviews
     return Reviewed(finding, enough and not decision.watch)
 

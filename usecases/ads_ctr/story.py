@@ -5,6 +5,7 @@ own cores, and what it finds decides what comes next (driftloop/story/acting.py)
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class AdsStory:
     title = "Which ad to show"
     lead = (
         "A shop wants to show more ads. Each stage does its work on a market whose truth only the "
-        "simulator knows, and sends the loop back when it finds a reason to."
+        "simulator knows, and all but the first may send the loop back when they find a reason to."
     )
 
     def __init__(self, seed: int) -> None:
@@ -57,8 +58,9 @@ class AdsStory:
         self.rows, self.served = pd.DataFrame(), pd.DataFrame()
         self.models: dict[str, Any] = {}
         self.reached: dict[str, float] = {}
-        before = showcase.served(self.market, by_match, SEARCHES, (101, BEGINS), self.rng())
-        self.before = findings.accounts_of(self.case, before, self.rng())
+        self.traffic = showcase.served(self.market, by_match, SEARCHES, (101, BEGINS), self.rng())
+        self.before = findings.accounts_of(self.case, self.traffic, self.rng())
+        self._measure(by_match)
 
     def rng(self) -> np.random.Generator:
         """Return the next generator; the same turns draw the same numbers."""
@@ -81,11 +83,15 @@ class AdsStory:
             Stage.BUSINESS_ANALYSIS: self._business,
         }
         found = turns[stage]()
-        time = (FIRST_DAY + pd.Timedelta(days=self.today)).to_pydatetime()
-        return Chapter(stage, time, *found)
+        return Chapter(stage, self._now(), *found)
 
-    def mend(self, returned: Returned) -> None:
-        """Do differently what ``returned`` asks for."""
+    def _now(self) -> datetime:
+        return (FIRST_DAY + pd.Timedelta(days=self.today)).to_pydatetime()
+
+    def mend(self, returned: Returned) -> bool:
+        """Do differently what ``returned`` asks for, where it is known how."""
+        if returned.rule not in TOOK:
+            return False
         self.today += TOOK[returned.rule]
         if returned.rule == "label_errors":
             self.trusts_vendor = False
@@ -96,6 +102,7 @@ class AdsStory:
             self.days = (self.today - 31, self.today - 1)
         elif returned.rule == "pivot":
             self._pivot()
+        return True
 
     def outcome(self) -> Mapping[str, float]:
         """Return what the first model in service and the last one bring, a thousand searches."""
@@ -164,23 +171,22 @@ class AdsStory:
         )
 
     def _deployment(self) -> findings.Finding:
-        model = self.models[self.objective]
-        found = findings.deployment(self.case, model, self.old, self.yesterday, self.rng())
-        self._measure()
-        return found
+        model, parts = self.models[self.objective], (self.rows, self.old, self.yesterday)
+        return findings.deployment(self.case, model, parts, self._now(), self.rng())
 
-    def _measure(self) -> None:
+    def _measure(self, score: Score) -> None:
         """Note what the model brings, on searches that are the same in every run of the seed."""
         drawn = np.random.default_rng([self.seed, 3])
         searches = self.market.searches(SEARCHES, (150, 157), drawn)
-        brought = showcase.expected(self.market, self.score(self.objective), searches)
+        brought = showcase.expected(self.market, score, searches)
         if self.objective == "impressions":
             self.reached[IMPRESSIONS] = 1000 * brought["impressions"]
         self.reached[REVENUE] = 1000 * brought["revenue"]
 
     def _monitoring(self) -> findings.Finding:
+        self._measure(self.score(self.objective))
         self.served = self._week()
-        return findings.monitoring(self.served, self.before)
+        return findings.monitoring(self.case, self.served, self.traffic, self.before)
 
     def _week(self) -> pd.DataFrame:
         """Return one more period of traffic, with what each objective would have chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftloop.stages.returned import Returned
 from driftloop.stages.stage import Stage
@@ -31,8 +31,7 @@ class Act:
     @property
     def returns(self) -> tuple[Returned, ...]:
         """Return how stages sent the loop back, in order."""
-        found = (chapter.returned for chapter in self.chapters)
-        return tuple(one for one in found if one and one not in self.overlooked)
+        return tuple(chapter.returned for chapter in self.chapters if chapter.returned)
 
 
 def act(
@@ -51,20 +50,22 @@ def act(
             last = chapters[-1].returned
             why = f" The last return: {last.reason}" if last else ""
             raise RunFailed(f"The story does not end within {LONGEST} turns.{why}")
-        chapter = play.turn(stage)
+        turned = play.turn(stage)
+        seen = [one for one in turned.found if one.rule not in blind]
+        overlooked += [one for one in turned.found if one.rule in blind]
+        chapter = replace(turned, returned=seen[0] if seen else None, others=tuple(seen[1:]))
         chapters.append(chapter)
         told(chapter)
-        if chapter.returned and chapter.returned.rule in blind:
-            overlooked.append(chapter.returned)
-        stage = _next(play, chapter, blind)
+        stage = _next(play, chapter)
     return Act(tuple(chapters), tuple(overlooked), play.outcome())
 
 
-def _next(play: Play, chapter: Chapter, blind: Collection[str]) -> Stage | None:
+def _next(play: Play, chapter: Chapter) -> Stage | None:
     """Return the stage that follows, None at the end."""
     sent = chapter.returned
-    if sent and sent.rule not in blind:
-        play.mend(sent)
+    if chapter.is_last or (sent and not play.mend(sent)):
+        return None
+    if sent:
         return sent.target
     stages = [*Stage]
     return stages[chapter.stage.number] if chapter.stage.number < len(stages) else None

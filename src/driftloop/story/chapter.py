@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +17,9 @@ class Chapter:
     """One stage's turn.
 
     ``time``: the story's own, when the stage was through; ``figures``: name and value as read;
-    ``returned``: how it sends the loop back, if it does; ``review``: what a business review
-    decided (continue, pivot, end), where the stage is one.
+    ``returned``: how it sends the loop back, if it does, and ``others`` what it found besides;
+    ``review``: what a business review decided (continue, pivot, end), where the stage is one, and
+    ``decision`` that with its numbers; ``is_last``: there is nothing left to do.
     """
 
     stage: Stage
@@ -27,6 +29,14 @@ class Chapter:
     figures: tuple[tuple[str, str], ...] = ()
     returned: Returned | None = None
     review: str = ""
+    others: tuple[Returned, ...] = ()
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    is_last: bool = False
+
+    @property
+    def found(self) -> tuple[Returned, ...]:
+        """Return all that sends the loop back, the first finding first."""
+        return (*([self.returned] if self.returned else []), *self.others)
 
     def to_data(self) -> dict[str, Any]:
         """Return the chapter as story.json has it."""

@@ -13,7 +13,8 @@ def of(loop: str, chapters: Sequence[Chapter]) -> Iterator[CloudEvent]:
     """Yield an event for each return and each review, named by its chapter's place."""
     for number, chapter in enumerate(chapters, 1):
         if chapter.review:
-            data = {"decision": chapter.review, "evidence": list(chapter.sentences)}
+            told = {"decision": chapter.review, "evidence": list(chapter.sentences)}
+            data = {"loop": loop, **told, **chapter.decision}
             yield _event(loop, number, chapter, event_types.REVIEWED, data)
         if chapter.returned:
             data = dict(chapter.returned.to_data())

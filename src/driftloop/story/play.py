@@ -24,8 +24,11 @@ class Play(Protocol):
     def turn(self, stage: Stage) -> Chapter:
         """Let ``stage`` do its work and return what it says."""
 
-    def mend(self, returned: Returned) -> None:
-        """Have the world ready for what the target of ``returned`` does differently now."""
+    def mend(self, returned: Returned) -> bool:
+        """Have the world ready for what the target of ``returned`` does differently now.
+
+        False where nothing can be done about it: then the story ends as things are.
+        """
 
     def outcome(self) -> Mapping[str, float]:
         """Return how the world fares at the end, each figure the better the higher."""

@@ -28,11 +28,13 @@ class Ill:
     def turn(self, stage: Stage) -> Chapter:
         own = [name for name in self.ailments if RULES[name].source is stage]
         found = RULES[own[0]].returned(f"{own[0]}: 3 of 4.") if own else None
-        return Chapter(stage, NOW, stage.title, returned=found)
+        others = tuple(RULES[name].returned(f"{name}: 1 of 4.") for name in own[1:])
+        return Chapter(stage, NOW, stage.title, returned=found, others=others)
 
-    def mend(self, returned: Returned) -> None:
+    def mend(self, returned: Returned) -> bool:
         if self.heals:
             self.ailments.remove(returned.rule)
+        return returned.rule != "end"
 
     def outcome(self) -> Mapping[str, float]:
         return {"health": 10.0 - len(self.ailments)}
@@ -55,6 +57,18 @@ def test_what_it_is_blind_to_is_told_but_changes_nothing() -> None:
     assert [chapter.stage for chapter in found.chapters] == [*Stage]
     assert [sent.rule for sent in found.overlooked] == ["few_positives"]
     assert found.returns == ()
+
+
+def test_of_several_findings_the_first_that_is_not_overlooked_leads_on() -> None:
+    found = act(Ill("label_errors", "few_positives"), blind={"label_errors"})
+    assert [sent.rule for sent in found.returns] == ["few_positives"]
+    assert {sent.rule for sent in found.overlooked} == {"label_errors"}
+
+
+def test_where_nothing_can_be_done_the_story_ends_as_things_are() -> None:
+    found = act(Ill("end"))
+    assert [chapter.stage for chapter in found.chapters] == [*Stage]
+    assert [sent.rule for sent in found.returns] == ["end"]
 
 
 def test_a_story_in_circles_ends_in_a_sentence() -> None:
@@ -86,4 +100,4 @@ def test_returns_and_reviews_are_events_with_names_of_their_own() -> None:
         event_types.REVIEWED,
     ]
     assert len({event.id for event in told}) == 3
-    assert told[-1].data == {"decision": "continue", "evidence": ["It pays."]}
+    assert told[-1].data == {"loop": "ill", "decision": "continue", "evidence": ["It pays."]}

@@ -38,6 +38,7 @@ class Tiny:
 
     def mend(self, returned):
         self.ill = False
+        return True
 
     def outcome(self):
         return {"health": 4.0 if not self.ill else 1.0}
@@ -99,6 +100,16 @@ def test_a_use_case_without_a_story_is_refused(
     (usecases / "story.py").unlink()
     assert told("story", "tiny_shop") == 2
     assert "story.py in" in capsys.readouterr().err
+
+
+def test_a_story_that_gives_no_play_is_refused(
+    usecases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = usecases.parent / "silent"
+    shutil.copytree(usecases, silent)
+    (silent / "story.py").write_text('"""Nothing yet."""\n')
+    assert told("story", "silent") == 2
+    assert "play(seed) in" in capsys.readouterr().err
 
 
 def test_a_folder_with_other_files_is_left_alone(
