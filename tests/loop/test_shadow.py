@@ -38,6 +38,10 @@ def test_it_is_promoted_days_after_it_passed_the_gate(turned: Any) -> None:
     ended = [e for e in turned.events if e["type"] == types.RETRAINING_ENDED][1]
     promoted = [e for e in turned.events if e["type"] == types.ROLLOUT_PROMOTED][1]
     assert ended["data"]["version"] == promoted["data"]["version"]
+    version = promoted["data"]["version"]
+    judged = [one for one in told(turned, types.SHADOW_JUDGED) if one["version"] == version]
+    assert judged[-1]["verdict"] == "promote"
+    assert [one["step"] for one in judged] == list(range(len(judged)))
     waited = pd.Timestamp(promoted["time"]) - pd.Timestamp(ended["time"])
     assert waited >= pd.Timedelta(days=2), "its labels take two days"
     assert turned.summary["parity"]["differing"] == 0
