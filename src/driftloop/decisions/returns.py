@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from driftloop.decisions.action import Action, Alert, Decision, OpenRetraining, Withdraw
+from driftloop.decisions.action import Action, Alert, Decision, OpenRetraining, Promote, Withdraw
 from driftloop.decisions.event import Event, RetrainingEnded, StageReturned
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 from driftloop.state import Cause, State
+from driftloop_contracts import bundle
 from driftloop_contracts.drift.finding import PREDICTION_NAME
 
 DRIFT = ("data_drift", "concept_drift")
@@ -57,6 +58,9 @@ def _of_action(action: Action, before: State, event: Event) -> Iterator[Sent]:
     elif isinstance(action, Withdraw):
         number = before.rollout.passed.retraining if before.rollout else 0
         yield Sent(RULES["withdrawn"].returned(action.why), number)
+    elif isinstance(action, Promote) and action.version in before.before:
+        why = f"A person put {action.version} back into service, in place of {before.champion}."
+        yield Sent(RULES["withdrawn"].returned(why), bundle.age(before.champion)[0])
     elif isinstance(action, Alert) and action.kind == "breaker":
         number = event.number if isinstance(event, RetrainingEnded) else 0
         yield Sent(RULES["breaker"].returned(action.text), number)

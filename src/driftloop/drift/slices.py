@@ -10,6 +10,7 @@ loop loses power.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,8 +54,8 @@ class Part:
         ('category = ski', 'relevance in (0.25, ]')
         """
         if self.value is not None:
-            return f"{self.column} = {self.value[:LONGEST]}"
-        low, high = ("" if b is None else f"{b:.4g}" for b in (self.low, self.high))
+            return f"{self.column} = {_short(self.value)}"
+        low, high = ("" if b is None else f"{b:.15g}" for b in (self.low, self.high))
         return f"{self.column} in ({low}, {high}]"
 
     def inside(self, rows: pd.DataFrame) -> Mask:
@@ -70,6 +71,13 @@ class Part:
         return (numbers > low) & (numbers <= high)
 
 
+def _short(value: str) -> str:
+    """Return a value as a name may hold it; long ones that begin alike stay apart."""
+    if len(value) <= LONGEST:
+        return value
+    return f"{value[: LONGEST - 9]}~{hashlib.sha256(value.encode()).hexdigest()[:8]}"
+
+
 @dataclass(frozen=True)
 class Slice:
     """A part of the traffic, and how its outcomes followed the predictions when it was judged."""
@@ -82,7 +90,7 @@ def found(rows: pd.DataFrame, loop: LearningLoop) -> tuple[Part, ...]:
     """Return the largest parts of the training ``rows`` (with their ``weight``), largest first."""
     policy, weight = loop.spec.gate.slices, rows["weight"].to_numpy("float64")
     numeric, sized = loop.spec.features.names(kind="numeric"), []
-    for column in policy.columns:
+    for column in dict.fromkeys(policy.columns):
         parts = _quarters(rows[column], column) if column in numeric else None
         if parts is None:
             sized += [(size, part) for part, size in _categories(rows[column], column, weight)]

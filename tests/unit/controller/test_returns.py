@@ -12,6 +12,9 @@ import pytest
 from driftloop import decisions
 from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.decisions import RetrainingEnded, WindowJudged, decide, returns
+from driftloop.decisions.action import Decision, Promote
+from driftloop.decisions.event import Ticked
+from driftloop.decisions.rollout import rolled_back
 from driftloop.loop import LearningLoop
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
@@ -273,3 +276,17 @@ def test_what_is_no_return_is_not_taken(ads: LearningLoop, tmp_path: Path) -> No
     with pytest.raises(InvalidInput, match="a stage's return"):
         controller.receive(CloudEvent("r", source, kind, START, {"from": "x"}), START)
     assert not controller.ledger.delivered(source, "r")
+
+
+def test_a_person_who_goes_back_to_an_earlier_champion_is_told_as_a_return() -> None:
+    before = State(champion="0002-bbbbbbbb", before=("0001-aaaaaaaa",))
+    (one,) = returns.of(before, Ticked(), rolled_back(before, "previous"))
+    assert one.returned.rule == "withdrawn"
+    assert "0001-aaaaaaaa back into service, in place of 0002-bbbbbbbb" in one.returned.reason
+    assert one.number == 2
+
+
+def test_a_new_champion_is_no_return() -> None:
+    before = State(champion="0002-bbbbbbbb", before=("0001-aaaaaaaa",))
+    promoted = Decision(before, (Promote("0003-cccccccc", 3),))
+    assert returns.of(before, Ticked(), promoted) == ()

@@ -89,3 +89,11 @@ def test_a_bundle_keeps_them() -> None:
         hostile = json.dumps([told[0] | {"part": broken}]).encode()
         with pytest.raises(BundleRefused):
             slices.from_json(hostile)
+
+
+def test_parts_that_are_alike_at_first_sight_have_names_of_their_own() -> None:
+    near = [Part("price", low=float(100001 + n), high=float(100002 + n)) for n in range(4)]
+    long = [Part("city", value="x" * 70 + end) for end in "ab"]
+    names = [part.name for part in (*near, *long)]
+    assert len(set(names)) == len(names)
+    assert max(len(part.name) for part in long) <= len("city = ") + 60
