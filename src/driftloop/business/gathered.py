@@ -17,7 +17,7 @@ import pandas as pd
 
 from driftloop.archive import Archive
 from driftloop.business import accounts, promise
-from driftloop.evaluation import kpi
+from driftloop.evaluation import cohort, kpi
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
 from driftloop.labels import outcomes
@@ -25,10 +25,12 @@ from driftloop.loop import LearningLoop
 from driftloop.training import outcome
 from driftloop_contracts import bundle
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import STANDS_FOR
+from driftloop_contracts.inference import CATEGORY, CHOSEN, STANDS_FOR
 from driftloop_contracts.object_store import ObjectStore
 
 RECORD = ("prediction_id", "event_time", "weight", "prediction", "bundle_version", STANDS_FOR)
+ANSWERED = ("decided", "decided_right", "decided_wrong")
+"""Of classes: impressions whose answer was given and not left to a person, and how it was."""
 
 
 class Gathering:
@@ -53,9 +55,10 @@ class Gathering:
         spec = self.loop.spec
         wait = spec.label_source.maturity + spec.business.period
         now = self.until if self.until - end < wait else end + wait
-        reports = self.archive.outcomes(start, now, self._label)[[*outcomes.COLUMNS]]
+        reports = self.archive.outcomes(start, now, self._label)
+        reports = reports[[*outcomes.COLUMNS, *({CATEGORY} & {*reports})]]
         rows = self._joined(records, spec.objective.label, reports, now)
-        rows = rows.assign(**{spec.objective.label: rows["positives"]})
+        rows = rows.assign(**{spec.objective.label: rows["positives"]}, **self._answered(rows))
         for name in self._labels(rows.columns, {str(one) for one in reports["label"].unique()}):
             found = self._joined(rows, name, reports, now).set_index("prediction_id")["positives"]
             rows[name] = rows["prediction_id"].map(found).fillna(0.0).clip(upper=rows["weight"])
@@ -76,6 +79,14 @@ class Gathering:
         spent = spent[(spent["event_time"] >= start) & (spent["event_time"] < end)]
         return spent.fillna({name: 0.0 for name in accounts.SPENT if name in spent})
 
+    def _answered(self, rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
+        """Return how each row was answered, where answers are classes."""
+        given = cohort.decided(self.loop, rows["prediction"])
+        if given is None:
+            return {}
+        decided, right = rows["weight"] * given, rows["positives"] * given
+        return dict(zip(ANSWERED, (decided, right, decided - right), strict=True))
+
     @property
     def _label(self) -> str:
         return self.loop.spec.objective.label
@@ -83,14 +94,17 @@ class Gathering:
     def _columns(self) -> list[str]:
         spec = self.loop.spec
         propensities = (promise.judged_column(one.name) for one in spec.business.alternatives)
-        names = (*RECORD, spec.gate.entity, promise.PROPENSITY, *propensities, *self._named())
-        return list(dict.fromkeys(names))
+        chosen = (CHOSEN,) if spec.objective.classes else ()
+        names = (*RECORD, spec.gate.entity, promise.PROPENSITY, *propensities, *chosen)
+        return list(dict.fromkeys((*names, *self._named())))
 
     def _named(self) -> list[str]:
         """Return the names that prices and formulas use beside those that every period has."""
         spec = self.loop.spec
         used = kpi.names(spec.objective.kpi.formula) | kpi.names(spec.business.satisfaction)
         given = accounts.GIVEN | accounts.PREDICTED
+        if spec.objective.classes:
+            given = given | {*ANSWERED}
         return sorted((used | spec.business.prices.keys()) - given)
 
     def _labels(self, columns: Iterable[str], reported: set[str]) -> list[str]:
@@ -111,8 +125,10 @@ class Gathering:
     def _joined(
         self, records: pd.DataFrame, label: str, reports: pd.DataFrame, now: datetime
     ) -> pd.DataFrame:
-        source = self.loop.spec.data.label(label).model_copy(update={"completeness": None})
-        return labels.join(records, reports, source, now).rows
+        spec = self.loop.spec
+        source = spec.data.label(label).model_copy(update={"completeness": None})
+        classes = spec.objective.classes if label == spec.objective.label else ()
+        return labels.join(records, reports, source, now, classes).rows
 
     def _objective(self, version: str) -> str:
         """Return the objective that a bundle was made for, '' where it is not known."""
