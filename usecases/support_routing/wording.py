@@ -70,12 +70,20 @@ def normalised(text: str) -> str:
     return " ".join(word for word in _WORD.findall(text.lower()) if word not in STOP_WORDS)
 
 
-def written(topics: Sequence[str], renamed: NDArray[np.bool_], rng: np.random.Generator) -> Texts:
-    """Return a message for each topic; ``renamed``: whether IT's new words are used in it."""
+def written(
+    topics: Sequence[str],
+    renamed: NDArray[np.bool_],
+    rng: np.random.Generator,
+    borrowed: float = BORROWED,
+) -> Texts:
+    """Return a message for each topic; ``renamed``: whether IT's new words are used in it.
+
+    ``borrowed``: share of the messages that mention a word of another topic.
+    """
     found = np.empty(len(topics), dtype=object)
     for place, topic in enumerate(topics):
         words = [*rng.choice(TOPICS[topic][1], int(rng.integers(1, 4)), replace=False)]
-        if rng.random() < BORROWED:
+        if rng.random() < borrowed:
             words.append(rng.choice(TOPICS[str(rng.choice(KNOWN))][1]))
         words += [*rng.choice(COMMON, int(rng.integers(3, 10)))]
         if renamed[place]:

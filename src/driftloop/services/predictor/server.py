@@ -130,7 +130,9 @@ def serve(settings: Settings) -> None:
     # What was loaded stays: a collection that looked through it would hold requests up.
     gc.collect()
     gc.freeze()
-    asyncio.run(server.serve(sockets=[bound]))
+    # Uvicorn's own choice of loop, uvloop where it is there, which ``asyncio.run`` would not take.
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[bound]))
     model.recorder.drain(DRAIN_SECONDS)
 
 
