@@ -20,7 +20,7 @@ from driftloop.usecase import load_module
 
 EXPECTED = {
     "ads_ctr": ["label_errors", "few_positives", "stale_data", "pivot"],
-    "support_routing": ["out_of_reach", "label_errors", "concept_drift"],
+    "support_routing": ["label_errors", "data_drift", "unrepresentative"],
 }
 """What the article's stories come to; nothing in the stories themselves knows it."""
 

@@ -82,8 +82,10 @@ class SupportStory:
         time = (FIRST_DAY + self.today * DAY).to_pydatetime()
         return Chapter(stage, time, *found)
 
-    def mend(self, returned: Returned) -> None:
-        """Do differently what ``returned`` asks for."""
+    def mend(self, returned: Returned) -> bool:
+        """Do differently what ``returned`` asks for, where it is known how."""
+        if returned.rule not in TOOK:
+            return False
         self.today += TOOK[returned.rule]
         if returned.rule == "label_errors":
             self.has_reviewers = True
@@ -92,6 +94,7 @@ class SupportStory:
             self.reference, self.newest = self.newest, self.newest
         elif returned.rule == "unrepresentative":
             self.waiting = pd.concat([self.waiting, self.week], ignore_index=True)
+        return True
 
     def outcome(self) -> Mapping[str, float]:
         """Return what the model brings: minutes of 1,000 requests, and the share sent right."""
