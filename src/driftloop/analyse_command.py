@@ -34,6 +34,9 @@ def analyse(
         manifest = bundle.fetch(store, loop, wanted, Path(folder), trusted)
     found = manifest.facts.get("analysis")
     if not isinstance(found, Mapping):
+        if case.loop.spec.objective.classes:
+            what, allowed = "the objective", "of two outcomes: see by_class in driftloop card"
+            raise InvalidInput(what, f"loop {loop}", allowed, "one of classes")
         raise InvalidInput("the analysis", f"bundle {wanted}", "present", "an older bundle's facts")
     console = Console(soft_wrap=True)
     for line in lines(wanted, found):

@@ -18,6 +18,7 @@ from rich.table import Table
 from driftloop import clock, parquet, usecase
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -127,7 +128,7 @@ def take(
     if out.suffix not in (".parquet", ".jsonl"):
         raise InvalidInput("--out", "the command", "a .parquet or .jsonl file", str(out))
     planned = _parquet(plan or _plan_of(files[0]))
-    classes = case.loop.spec.data.labelling.classes
+    classes = case.loop.spec.label_classes
     ids, now = planned["prediction_id"].tolist(), clock.now()
     came = review_file.merged(
         {str(file): review_file.load(file.read_bytes(), ids, classes, now) for file in files}
@@ -149,6 +150,8 @@ def take(
     label = case.loop.spec.objective.label
     earlier = None if known is None else _parquet(known)
     reports = adjudication.reports(found.taken, planned, label, classes, earlier)
+    if case.loop.spec.objective.classes:
+        reports = reports.rename(columns={"class": CATEGORY}).assign(value=1.0)
     _write(out, reports)
     _say(console, [f"{out}: {len(reports)} outcomes."])
     _audited(console, case, planned, found.taken)

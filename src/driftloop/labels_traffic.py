@@ -19,6 +19,7 @@ from driftloop.laptop.unfolding import Unfolding
 from driftloop.training import fit, split
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 from driftloop_contracts.object_store import FileStore
 
 DAY = pd.Timedelta(days=1)
@@ -38,8 +39,10 @@ def read(case: UseCase, span: Span, most: int) -> Labelled:
     traffic = case.read(span)
     unfolding = Unfolding(traffic)
     unfolding.advance(traffic.outcomes["known_time"].max())
-    rows = traffic.requests.assign(positives=unfolding.positives).tail(most)
-    return _labelled(case, rows.reset_index(drop=True))
+    rows = traffic.requests.assign(positives=unfolding.positives)
+    if unfolding.category is not None:
+        rows = rows.assign(**{CATEGORY: unfolding.category})
+    return _labelled(case, rows.tail(most).reset_index(drop=True))
 
 
 def joined(case: UseCase, span: Span, most: int) -> Labelled:
@@ -87,7 +90,7 @@ def held_out(case: UseCase, labelled: Labelled) -> tuple[Codes, pd.Series[Any], 
     truth = labelled.codes[is_late]
 
     def fit_and_score(positions: Codes, codes: Codes) -> Floats:
-        taught = early.iloc[positions].assign(positives=codes.astype("float64"))
+        taught = early.iloc[positions].assign(**_taught(case, codes, labelled.classes))
         p = _predicted(case, fit.fit(case, name, taught), late, labelled.classes)
         losses: Floats = -np.log(np.clip(p[np.arange(len(late)), truth], loss.CLIP, 1))
         return losses
@@ -105,8 +108,19 @@ def _predicted(case: UseCase, model: Any, rows: pd.DataFrame, classes: Sequence[
     return found
 
 
+def _taught(case: UseCase, codes: Codes, classes: Sequence[str]) -> dict[str, Any]:
+    """Return what rows of weight 1 have where ``codes`` are their labels."""
+    if case.loop.spec.objective.classes:
+        return {CATEGORY: np.asarray(classes, object)[codes]}
+    return {"positives": codes.astype("float64")}
+
+
 def _labelled(case: UseCase, rows: pd.DataFrame) -> Labelled:
-    classes = case.loop.spec.data.labelling.classes
+    classes = case.loop.spec.label_classes
+    if case.loop.spec.objective.classes:
+        places = pd.Index(classes).get_indexer(pd.Index(rows[CATEGORY]))
+        alone = rows["weight"].to_numpy("float64") == 1
+        return Labelled(rows, np.where(alone, places, NONE).astype("int64"), classes)
     codes = errors.single(rows["positives"], rows["weight"], len(classes))
     return Labelled(rows, codes, classes)
 

@@ -200,6 +200,11 @@ class LoopSpec(Spec):
         return self
 
     @property
+    def label_classes(self) -> tuple[str, ...]:
+        """Return the names of labels: the objective's classes, or else those of the labelling."""
+        return self.objective.classes or self.data.labelling.classes
+
+    @property
     def label_source(self) -> LabelSource:
         """Return where the objective's label comes from."""
         return self.data.label(self.objective.label)
@@ -246,8 +251,12 @@ def parse(content: object, where: str) -> LearningLoop:
 
 
 def invalid_input(error: ValidationError, where: str) -> InvalidInput:
-    """Return pydantic's first finding in the project's template."""
-    first = error.errors()[0]
+    """Return pydantic's first finding in the project's template, a key that is not known first.
+
+    A key that is misspelt is missing as well, which alone would not say why.
+    """
+    found = error.errors()
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     what = ".".join(str(part) for part in first["loc"]) or "the document"
     if first["type"] == "extra_forbidden":
         return InvalidInput(what, where, "absent: no such key", first["input"])

@@ -37,7 +37,10 @@ def labelled(case: UseCase, traffic: Traffic) -> tuple[pd.DataFrame, float]:
     records = traffic.requests.rename(columns={"row_id": "prediction_id"})
     names = {"row_id": "prediction_id", "positives": "value"}
     reports = traffic.outcomes.rename(columns=names).assign(label=source.name)
-    found = join.join(records, reports, source, end.to_pydatetime())
+    classes = spec.objective.classes
+    if classes:  # As reported, an outcome among classes is one, whatever its row stands for.
+        reports["value"] = 1.0
+    found = join.join(records, reports, source, end.to_pydatetime(), classes)
     mature = found.coverage.records - found.coverage.immature
     rows = found.rows[found.rows["event_time"] >= end - spec.training.window]
     return rows.reset_index(drop=True), len(found.rows) / max(1, mature)

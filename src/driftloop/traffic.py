@@ -12,8 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
+
+from driftloop.loop import LearningLoop
+from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 
 REQUEST_COLUMNS = ("row_id", "event_time", "weight")
 OUTCOME_COLUMNS = ("row_id", "event_time", "positives", "known_time", "revision")
@@ -44,3 +49,40 @@ class Traffic:
     rejected: pd.DataFrame
     notes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+
+
+def require(found: Any, loop: LearningLoop, where: str) -> Traffic:
+    """Return ``found``, a use case's traffic; raise InvalidInput for the first fault of its form.
+
+    ``where``: the file whose ``read`` gave it.
+    """
+    if not isinstance(found, Traffic):
+        raise InvalidInput("what read() returns", where, "a Traffic", type(found).__name__)
+    features, classes = loop.spec.features, loop.spec.objective.classes
+    asked = [*REQUEST_COLUMNS, *features.entities, *features.names(origin="request")]
+    told = [*OUTCOME_COLUMNS, *([CATEGORY] if classes else [])]
+    parts = {"requests": (found.requests, asked), "outcomes": (found.outcomes, told)}
+    for part, (frame, names) in parts.items():
+        for name in names:
+            if name not in frame:
+                raise InvalidInput(f"column '{name}' of the {part}", where, "present", "nothing")
+            if name.endswith("_time") and not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+                what = f"column '{name}' of the {part}"
+                raise InvalidInput(what, where, "a time with its zone, UTC", str(frame[name].dtype))
+    requests = found.requests
+    if not requests["event_time"].is_monotonic_increasing:
+        raise InvalidInput("the requests", where, "sorted by event_time", "others")
+    if not requests["row_id"].is_unique:
+        twice = requests.loc[requests["row_id"].duplicated(), "row_id"].iloc[0]
+        raise InvalidInput("column 'row_id' of the requests", where, "unique", f"{twice} twice")
+    return _of_classes(found, classes, where)
+
+
+def _of_classes(found: Traffic, classes: tuple[str, ...], where: str) -> Traffic:
+    if classes:
+        category = found.outcomes[CATEGORY]
+        odd = category[category.notna() & ~category.isin(classes)]
+        if len(odd):
+            allowed = f"one of objective.classes {list(classes)}"
+            raise InvalidInput(f"'{CATEGORY}' of an outcome", where, allowed, odd.iloc[0])
+    return found

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import entry_points
@@ -63,8 +63,10 @@ class UseCase:
 
     def read(self, span: Span) -> Traffic:
         """Return the traffic of ``span``; raise InvalidInput for a file that cannot be used."""
-        traffic: Traffic = self._module("data").read(self.loop, span)
-        return traffic
+        from driftloop import traffic
+
+        found = _function(self._module("data"), "read")(self.loop, span)
+        return traffic.require(found, self.loop, str(self.folder / "data.py"))
 
     def declared(self, spec: Mapping[str, Any]) -> UseCase:
         """Return the use case with another spec of its loop; raise InvalidInput for a bad one."""
@@ -78,16 +80,18 @@ class UseCase:
 
     def source_name(self, span: Span) -> str:
         """Return which of the loop's sources ``span`` reads."""
-        return str(self._module("data").source_name(span))
+        return str(_function(self._module("data"), "source_name")(span))
 
     def compute_features(self, history: pd.DataFrame, now: pd.Timestamp) -> dict[str, pd.DataFrame]:
         """Return each view's feature rows at ``now`` from ``history``, labelled rows known then."""
-        rows: dict[str, pd.DataFrame] = self._module("features").compute(history, now)
-        return rows
+        from driftloop.features import computed
+
+        rows = _function(self._module("features"), "compute")(history, now)
+        return computed.require(rows, self.loop.spec.features, str(self.folder / "features.py"))
 
     def feast_objects(self, paths: Mapping[str, str]) -> list[Any]:
         """Return the Feast entities, views and service; ``paths``: each view's parquet files."""
-        objects: list[Any] = self._module("features").feast_objects(self.loop, paths)
+        objects: list[Any] = _function(self._module("features"), "feast_objects")(self.loop, paths)
         return objects
 
     def registered(self, folder: str) -> list[Any]:
@@ -100,7 +104,9 @@ class UseCase:
 
         A label is 0 or 1, or one of objective.classes.
         """
-        labels: tuple[Positions, Any, Floats] = self._module("labels").weighted_labels(rows)
+        labels: tuple[Positions, Any, Floats] = _function(
+            self._module("labels"), "weighted_labels"
+        )(rows)
         return labels
 
     def has_labelling_functions(self) -> bool:
@@ -118,7 +124,9 @@ class UseCase:
 
     def estimators(self) -> dict[str, Callable[[LearningLoop], Any]]:
         """Return the estimators that loop.yaml may name."""
-        found: dict[str, Callable[[LearningLoop], Any]] = self._module("model").estimators()
+        found: dict[str, Callable[[LearningLoop], Any]] = _function(
+            self._module("model"), "estimators"
+        )()
         return found
 
     def rules(self) -> dict[str, Callable[[pd.DataFrame], Any]]:
@@ -145,16 +153,39 @@ class UseCase:
 
 
 def load_module(folder: Path, usecase: str, noun: str) -> ModuleType:
-    """Import ``folder/noun.py`` as ``usecases.<usecase>.<noun>``, once a process."""
-    if not (folder / f"{noun}.py").is_file():
-        raise InvalidInput(f"{noun}.py", str(folder), "present", "nothing")
+    """Import ``folder/noun.py`` as ``usecases.<usecase>.<noun>``, once a process.
+
+    Raise InvalidInput for a file that is not there or that Python cannot read as a module.
+    """
+    path = folder / f"{noun}.py"
+    if not path.is_file():
+        raise InvalidInput(path.name, str(folder), "present", "nothing")
     _package("usecases", folder.parent)
     _package(f"usecases.{usecase}", folder)
-    return importlib.import_module(f"usecases.{usecase}.{noun}")
+    try:
+        return importlib.import_module(f"usecases.{usecase}.{noun}")
+    except (SyntaxError, ImportError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise InvalidInput(path.name, str(folder), "a module that imports", got) from error
+
+
+def _function(module: ModuleType, name: str) -> Callable[..., Any]:
+    """Return a function that every use case has; raise InvalidInput where it is not there."""
+    found: Callable[..., Any] | None = getattr(module, name, None)
+    if not callable(found):
+        raise InvalidInput(f"{name}()", str(module.__file__), "a function", "nothing")
+    return found
 
 
 def _package(name: str, folder: Path) -> None:
-    """Make ``folder`` importable as the package ``name``, wherever it lies."""
+    """Make ``folder`` importable as the package ``name``, wherever it lies.
+
+    What was imported from another folder of that name is forgotten.
+    """
+    known = sys.modules.get(name)
+    if known is not None and name != "usecases" and [*known.__path__] != [str(folder)]:
+        for one in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
+            del sys.modules[one]
     if name not in sys.modules:
         package = ModuleType(name)
         package.__path__ = [str(folder)]
@@ -165,22 +196,41 @@ def folders(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
     """Return every use case's folder by name: ``usecases/`` here, then installed packages."""
     root = Path(environ.get(FOLDER_VARIABLE, "usecases"))
     local = sorted(path.parent for path in root.glob("*/loop.yaml"))
-    return {path.name: path.absolute() for path in [*_installed(), *local]}
+    return {path.name: path.absolute() for path in [*_installed().values(), *local]}
 
 
-def _installed() -> Iterable[Path]:
+def _installed() -> dict[str, Path]:
+    """Return the folder of every package in the entry-point group, by the entry point's name."""
+    found = {}
     for point in entry_points(group=ENTRY_POINTS):
-        spec = importlib.util.find_spec(point.value)
-        if spec is not None and spec.submodule_search_locations:
-            yield Path(next(iter(spec.submodule_search_locations)))
+        try:
+            spec = importlib.util.find_spec(point.value)
+        except ImportError:  # Of the package that it lies in.
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            where = f"the entry points '{ENTRY_POINTS}'"
+            raise InvalidInput(f"'{point.name}'", where, "a package with a loop.yaml", point.value)
+        found[point.name] = Path(next(iter(spec.submodule_search_locations))).absolute()
+    return found
 
 
 def find(name: str, environ: Mapping[str, str] = os.environ) -> UseCase:
-    """Return the use case ``name`` (``ads_ctr`` or its loop's name ``ads-ctr``)."""
+    """Return the use case ``name``: its folder's, its entry point's, or its loop's name."""
     found = folders(environ)
-    folder = found.get(name.replace("-", "_"))
+    folder = found.get(name.replace("-", "_")) or _installed().get(name) or _declaring(name, found)
     if folder is None:
         allowed = f"one of {sorted(found)}" if found else "a folder with a loop.yaml"
         where = f"'{environ.get(FOLDER_VARIABLE, 'usecases')}/' or the installed packages"
         raise InvalidInput("the use case", where, allowed, name)
     return UseCase(folder.name, folder, loop.read(folder / "loop.yaml"))
+
+
+def _declaring(name: str, found: Mapping[str, Path]) -> Path | None:
+    """Return the folder whose loop has the ``name``, which need not be the folder's."""
+    for folder in found.values():
+        try:
+            if loop.read(folder / "loop.yaml").name == name:
+                return folder
+        except InvalidInput:  # Somebody else's fault, who will be told when it is asked for.
+            continue
+    return None

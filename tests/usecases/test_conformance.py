@@ -1,7 +1,11 @@
-"""Checks that every discovered use case must pass; ids read ``ads_ctr-check_trains``."""
+"""Checks that every discovered use case must pass; ids read ``ads_ctr-check_trains``.
+
+Discovery is ``usecases/`` here, or the folder that DRIFTLOOP_USECASES names, and what is installed.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -18,8 +22,10 @@ from driftloop.usecase import Span, UseCase
 from driftloop_contracts.object_store import FileStore
 
 ROOT = Path(__file__).parents[2]
-CASES = usecase.folders({usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+FOUND_IN = os.environ.get(usecase.FOLDER_VARIABLE, str(ROOT / "usecases"))
+CASES = usecase.folders({usecase.FOLDER_VARIABLE: FOUND_IN})
 TICKETS = ROOT / "tests" / "classes" / "usecases"
+THIRD = ROOT / "tests" / "third" / "usecases"
 NEW = "made-by-new"
 FILES = ["loop.yaml", "data.py", "features.py", "labels.py", "model.py", "README.md"]
 
@@ -132,12 +138,18 @@ def test_one_of_classes_and_texts_conforms(check, tmp_path: Path) -> None:
     check(usecase.find("tickets", {usecase.FOLDER_VARIABLE: str(TICKETS)}), tmp_path)
 
 
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_third_one_conforms(check, tmp_path: Path) -> None:
+    check(usecase.find("mail_digits", {usecase.FOLDER_VARIABLE: str(THIRD)}), tmp_path)
+
+
 def test_use_cases_are_found() -> None:
-    assert "ads_ctr" in CASES
+    assert CASES
+    own = usecase.folders({usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
+    assert "ads_ctr" in own
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", CASES)
 def test_conformance(name: str, check, tmp_path: Path) -> None:
-    case = usecase.find(name, {usecase.FOLDER_VARIABLE: str(ROOT / "usecases")})
-    check(case, tmp_path)
+    check(usecase.find(name, {usecase.FOLDER_VARIABLE: FOUND_IN}), tmp_path)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast import FeatureStore, RepoConfig
 
-from driftloop.adapters import materialization, online_store
+from driftloop.adapters import feast_definitions, materialization, online_store
 from driftloop.adapters import registry as registries
 from driftloop.adapters.feature_lookup import FeatureLookup
 from driftloop.features import absence
@@ -85,7 +85,8 @@ class FeatureRepository:
         ``published``: the address of the same folder for those who use the shared registry.
         """
         here = str(offline.absolute())
-        self.store.apply(self.usecase.registered(here))
+        found, where = self.usecase.registered(here), str(self.usecase.folder / "features.py")
+        self.store.apply(feast_definitions.require(found, self.features, where))
         if self.shared is not None:
             self.shared.apply(self.usecase.registered(published or here))
 

@@ -23,6 +23,7 @@ REVIEWED_TYPES = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.compose._column_transformer._RemainderColsList",
         "sklearn.model_selection._split.KFold",
+        "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "driftloop.training.text.HashedText",

@@ -38,6 +38,9 @@ def judge(estimate: Estimate, gate: Gate, limit: float, scored: pd.DataFrame) ->
     )
     if verdict != HOLD:
         return Ruling(verdict, (reason,))
+    if entities < FEWEST_ENTITIES:  # More rows of the same ones would not help.
+        few = f"A gate judges from {FEWEST_ENTITIES} {gate.entity}s on; choose another gate.entity"
+        return Ruling(HOLD, (reason, f"{few} where there are never so many."))
     lacking = ruling.rows_lacking(rows, estimate.error, gate.margin, gate.confidence)
     more = (f"It takes about {lacking} more rows to tell.",) if lacking else ()
     return Ruling(HOLD, (reason, *more), lacking)

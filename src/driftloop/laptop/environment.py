@@ -11,6 +11,7 @@ from driftloop import provenance
 from driftloop.usecase import FOLDER_VARIABLE, UseCase
 from driftloop_contracts import signature
 
+COMPILED = Path("pipelines") / "compiled" / "training.yaml"
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 """Variables of the caller that children see; the object store's keys are added."""
 
@@ -58,5 +59,11 @@ def optimised() -> dict[str, str]:
 
 
 def project_root(usecase: UseCase) -> Path:
-    """Return the folder that holds the compiled pipelines and the sidecar's environment."""
-    return Path(os.environ.get("DRIFTLOOP_HOME", usecase.folder.parent.parent)).absolute()
+    """Return the folder that holds the compiled pipelines and the sidecar's environment.
+
+    It is DRIFTLOOP_HOME, or the project that the use case lies in, or the one that this code is of.
+    """
+    if home := os.environ.get("DRIFTLOOP_HOME"):
+        return Path(home).absolute()
+    near, own = usecase.folder.parent.parent, Path(__file__).parents[3]
+    return (near if (near / COMPILED).is_file() else own).absolute()

@@ -172,14 +172,15 @@ def _assembled(
         url = stack.enter_context(sink.listening(inbox))
         python = root / "sidecar" / ".venv" / "bin" / "python"
         if not python.exists():
-            raise RunFailed(f"The sidecar's environment {python} is missing: run 'make install'.")
+            way = "run 'make install' in the project, or name that folder in DRIFTLOOP_HOME"
+            raise RunFailed(f"The sidecar's environment {python} is missing: {way}.")
         entity = usecase.loop.spec.gate.entity
         serving = Serving(environ, python, folder.path, url, request.port, entity)
         stack.callback(serving.close)
         serving.stand_by()
         ledger = SqliteLedger(folder / last_run.LEDGER)
         stack.callback(ledger.close)
-        package = root / "pipelines" / "compiled" / "training.yaml"
+        package = root / environment.COMPILED
         # The pipeline alone may sign; whoever serves only verifies.
         signing = environ | {signature.SIGNING_KEY: private}
         pipeline = PipelineProcess(package, folder / "pipelines", signing)

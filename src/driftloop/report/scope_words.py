@@ -51,7 +51,11 @@ def inventory(found: Scope) -> Rows:
         ("span", f"{one.first} to {one.last}"),
         ("newest row", _freshness(one)),
         ("labels", window),
-        ("positives", f"{one.positives:,.0f}, a rate of {wording.short(one.rate)}"),
+        *(
+            []
+            if found.loop.spec.objective.classes
+            else [("positives", f"{one.positives:,.0f}, a rate of {wording.short(one.rate)}")]
+        ),
         ("labels known after", f"{delay} (half, 90 %, 99 %); mature after {mature}"),
     ]
 

@@ -24,10 +24,13 @@ from driftloop.evaluation.loss import Floats
 from driftloop.scoping import trial
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import InvalidInput, RunFailed
+from driftloop_contracts.inference import CATEGORY
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.8)
 REPEATS = 4
 """Runs of each size, time allowing."""
+FEWEST = 5
+"""Rows of each class in a part, where there are so many: calibration takes folds of them."""
 MARGIN = 2.0
 """Times the time that a run is expected to take, so that few are ended half way."""
 PRELOADED = ("driftloop.scoping.trial", "driftloop.training.stock", "sklearn.ensemble")
@@ -88,14 +91,25 @@ def sample_run(
                 if time.monotonic() + MARGIN * _expected(found, rows) > deadline:
                     found.skipped += 1
                     continue
-                part = np.sort(rng.choice(len(early), rows, replace=False))
+                part = _drawn(early, fraction, rows, rng)
                 files[0].write_bytes(parquet.dump(early.iloc[part].reset_index(drop=True)))
                 began = time.monotonic()
                 outcome = _trial(context, case, files, deadline - began)
-                _take(found, outcome, fraction, rows, repeat, late, time.monotonic() - began)
+                _take(found, outcome, fraction, len(part), repeat, late, time.monotonic() - began)
                 step()
     _require_sizes(found, seconds)
     return found
+
+
+def _drawn(early: pd.DataFrame, fraction: float, rows: int, rng: np.random.Generator) -> Any:
+    """Return the places of so many rows; among classes each class by its share, a few at least."""
+    if CATEGORY not in early:
+        return np.sort(rng.choice(len(early), rows, replace=False))
+    order = rng.permutation(len(early))
+    category = early[CATEGORY].iloc[order]
+    number = category.groupby(category.to_numpy()).cumcount().to_numpy()
+    sizes = category.groupby(category.to_numpy()).transform("size").to_numpy()
+    return np.sort(order[number < np.maximum(np.round(fraction * sizes), FEWEST)])
 
 
 def _context() -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 from driftloop.evaluation import numbers
 from driftloop.evaluation.difference import Interval
 from driftloop.loop import LearningLoop, LoopSpec
-from driftloop.scoping import cost_curve, gain, learning_curve, reach, target, verdict
+from driftloop.scoping import class_rule, cost_curve, gain, learning_curve, reach, target, verdict
 from driftloop.scoping import rule as rules
 from driftloop.scoping.bottleneck import Bottleneck
 from driftloop.scoping.cost_curve import CostCurve
@@ -22,6 +22,7 @@ from driftloop.scoping.reach import Check, Plan
 from driftloop.scoping.rule import Judged
 from driftloop.scoping.sample_run import SampleRun
 from driftloop.scoping.verdict import Evidence, Verdict
+from driftloop_contracts.errors import InvalidInput
 
 TENFOLD = 10
 
@@ -125,14 +126,14 @@ def scope(
     if first.condition in unfit or early.empty or late.empty:
         return Scope(loop, first, inventory, bottleneck, rows=rows)
     spec, entity = loop.spec, loop.spec.gate.entity
-    judged = tuple(rules.judged(early, late, spec.features.names(), given))
+    judged = tuple(_judged(spec, early, late, given))
     sampled = run()
 
     def error(lost: Any) -> float:
         return target.error(spec.charter.target, spec.objective.kpi, lost, late, entity, rng)
 
     curves = estimates(sampled, error, rng)
-    aim = target.loss_of(spec.charter.target, spec.objective.kpi, _numbers(judged[0], late))
+    aim = _aim(spec, judged[0], late)
     checks = reach.checks(_plan(spec, rows, aim), curves.loss, curves.seconds, curves.memory)
     assert sampled.largest is not None
     gained = gain.gain(
@@ -187,10 +188,30 @@ def _evidence(
         "objective": framing.objective or f"{spec.objective.direction} {spec.objective.metric}",
         "labels": rows,
         "least_labels": spec.training.min_rows,
-        "positives": positives,
-        "negatives": shown - positives,
+        "positives": None if spec.objective.classes else positives,
+        "negatives": None if spec.objective.classes else shown - positives,
         "least_gain": least_gain(spec),
     }
+
+
+def _judged(
+    spec: LoopSpec, early: pd.DataFrame, late: pd.DataFrame, given: Mapping[str, rules.Predict]
+) -> list[Judged]:
+    names, classes = spec.features.names(), spec.objective.classes
+    if classes:
+        return class_rule.judged(early, late, names, classes, given)
+    return rules.judged(early, late, names, given)
+
+
+def _aim(spec: LoopSpec, best: Judged, late: pd.DataFrame) -> float | None:
+    """Return the loss to reach; a KPI of classes has no loss that it rises and falls with."""
+    aim = spec.charter.target
+    if not spec.objective.classes:
+        return target.loss_of(aim, spec.objective.kpi, _numbers(best, late))
+    if aim is not None and aim.kpi is not None:
+        allowed = "a target of the metric, where the objective has classes"
+        raise InvalidInput("charter.target.kpi", "loop.yaml", allowed, aim.kpi)
+    return aim.metric if aim else None
 
 
 def _numbers(best: Judged, late: pd.DataFrame) -> numbers.Numbers:

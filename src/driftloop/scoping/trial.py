@@ -15,9 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from driftloop import parquet
-from driftloop.evaluation import loss
 from driftloop.evaluation.loss import Floats
-from driftloop.training import fit
+from driftloop.training import fit, target
 from driftloop.usecase import UseCase
 from driftloop_contracts.errors import DriftloopError
 
@@ -46,8 +45,7 @@ def run(case: UseCase, estimator: str, early: Path, late: Path, answer: Connecti
         seconds = time.process_time() - began
         memory = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB)
         judged = parquet.load(late.read_bytes())
-        predicted = fit.predict(case, model, judged)
-        losses = loss.log_loss(predicted, judged["positives"], judged["weight"])
+        losses = target.of(case.loop).judge(fit.answers(case, model, judged), judged).loss
         answer.send(Outcome(seconds, memory, losses))
     except (DriftloopError, ValueError) as error:
         answer.send(str(error))

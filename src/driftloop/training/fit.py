@@ -108,7 +108,11 @@ def _keys(rows: pd.DataFrame, positions: Any) -> Any:
 
 
 def _estimator(usecase: UseCase, name: str) -> Any:
-    return maker(usecase, name)(usecase.loop)
+    made = maker(usecase, name)(usecase.loop)
+    if not hasattr(made, "predict_proba"):
+        where, allowed = str(usecase.folder / "model.py"), "a classifier with predict_proba"
+        raise InvalidInput(f"estimator '{name}'", where, allowed, type(made).__name__)
+    return made
 
 
 def maker(usecase: UseCase, name: str) -> Callable[[LearningLoop], Any]:
@@ -125,6 +129,10 @@ def _weighted(
 ) -> tuple[Any, pd.DataFrame, Floats, Floats, Floats]:
     """Return each weighted label's position in ``rows``, inputs, label, weight and recency."""
     positions, labels, weights = usecase.weighted_labels(rows)
+    if not len(positions) == len(labels) == len(weights):
+        got = f"{len(positions)}, {len(labels)} and {len(weights)}"
+        where = str(usecase.folder / "labels.py")
+        raise InvalidInput("positions, labels and weights", where, "equally many", got)
     inputs = model_inputs(usecase, rows).iloc[positions]
     recency = recency_weights(rows["event_time"], usecase.loop.spec.training.half_life)
     known = target.of(usecase.loop).labels(labels)

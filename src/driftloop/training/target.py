@@ -81,7 +81,11 @@ class Binary:
     """An outcome that comes or does not."""
 
     def labels(self, labels: Any) -> Any:
-        """Return them as they are: 0 and 1."""
+        """Return them as they are: 0 and 1; raise InvalidInput for another one."""
+        known = np.isin(labels, (0, 1))
+        if not known.all():
+            odd = np.asarray(labels)[~known][0]
+            raise InvalidInput("a label", "labels.py", "0 or 1, without objective.classes", odd)
         return labels
 
     def answers(self, model: Any, inputs: pd.DataFrame) -> Answers:
