@@ -128,6 +128,8 @@ class Gathering:
         spec = self.loop.spec
         source = spec.data.label(label).model_copy(update={"completeness": None})
         classes = spec.objective.classes if label == spec.objective.label else ()
+        if classes and CHOSEN not in records:  # None of them was answered so.
+            records = records.assign(**{CHOSEN: None})
         return labels.join(records, reports, source, now, classes).rows
 
     def _objective(self, version: str) -> str:
