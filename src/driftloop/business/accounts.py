@@ -7,8 +7,8 @@ was spent is counted, not estimated, so it has no error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,9 @@ class Period:
     """The accounts of [start, end), the ``number``-th since the objective is in force, from 1.
 
     ``complete``: whether all its outcomes are known, so that a review may judge it; ``positives``:
-    outcomes of the objective's label; money in the currency of ``business.prices``.
+    outcomes of the objective's label; money in the currency of ``business.prices``; ``coverage``:
+    share of its mature rows whose outcome is known, as far as that can be told; ``reported``: by
+    label, the share of them that has a report (missing.py).
     """
 
     number: int
@@ -55,11 +57,19 @@ class Period:
     revenue: Measured
     compute_cost: float
     labelling_cost: float
+    coverage: float = 1.0
+    reported: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def profit(self) -> Measured:
         """Return what is left of the revenue."""
         return self.revenue.scaled(1.0, -self.compute_cost - self.labelling_cost)
+
+    @property
+    def whole_profit(self) -> Measured:
+        """Return the profit as if rows without an outcome had earned like those with one."""
+        factor = 1 / self.coverage if self.coverage else 1.0
+        return self.revenue.scaled(factor, -self.compute_cost - self.labelling_cost)
 
     def to_data(self, confidence: float) -> dict[str, Any]:
         """Return the accounts, JSON-ready; numbers between bounds of ``confidence``."""
@@ -75,6 +85,8 @@ class Period:
             "positives": self.positives,
             "compute_cost": self.compute_cost,
             "labelling_cost": self.labelling_cost,
+            "coverage": self.coverage,
+            "reported": dict(self.reported),
         } | {name: one.to_data(confidence) if one else None for name, one in measures.items()}
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from driftloop.archive import Archive
-from driftloop.business import accounts, promise
+from driftloop.business import accounts, missing, promise
 from driftloop.evaluation import cohort, kpi
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
@@ -31,6 +32,14 @@ from driftloop_contracts.object_store import ObjectStore
 RECORD = ("prediction_id", "event_time", "weight", "prediction", "bundle_version", STANDS_FOR)
 ANSWERED = ("decided", "decided_right", "decided_wrong")
 """Of classes: impressions whose answer was given and not left to a person, and how it was."""
+
+
+class Labelled(NamedTuple):
+    """Rows with their outcomes, and what ``accounts.Period`` has of the outcomes that came."""
+
+    rows: pd.DataFrame
+    coverage: float
+    reported: dict[str, float]
 
 
 class Gathering:
@@ -50,19 +59,25 @@ class Gathering:
         kept = [self._objective(str(version)) in ("", mine) for version in found["bundle_version"]]
         return found[np.array(kept, bool)].reset_index(drop=True)
 
-    def labelled(self, records: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+    def labelled(self, records: pd.DataFrame, start: datetime, end: datetime) -> Labelled:
         """Return the records of [start, end) whose outcome is mature, a column for each label."""
         spec = self.loop.spec
         wait = spec.label_source.maturity + spec.business.period
         now = self.until if self.until - end < wait else end + wait
         reports = self.archive.outcomes(start, now, self._label)
         reports = reports[[*outcomes.COLUMNS, *({CATEGORY} & {*reports})]]
-        rows = self._joined(records, spec.objective.label, reports, now)
+        joined = self._joined(records, spec.objective.label, reports, now)
+        coverage = missing.coverage(joined.rows, joined.coverage)
+        reported = {spec.objective.label: joined.coverage.share}
+        rows = joined.rows
         rows = rows.assign(**{spec.objective.label: rows["positives"]}, **self._answered(rows))
         for name in self._labels(rows.columns, {str(one) for one in reports["label"].unique()}):
-            found = self._joined(rows, name, reports, now).set_index("prediction_id")["positives"]
+            other = self._joined(rows, name, reports, now)
+            found = other.rows.set_index("prediction_id")["positives"]
             rows[name] = rows["prediction_id"].map(found).fillna(0.0).clip(upper=rows["weight"])
-        return rows
+            coverage = min(coverage, missing.heard(rows, name)) if len(rows) else coverage
+            reported[name] = other.coverage.share
+        return Labelled(rows, coverage, {k: v for k, v in reported.items() if v is not None})
 
     def spent(self, records: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
         """Return what was spent on in [start, end), as ``accounts.periods`` takes it."""
@@ -124,13 +139,13 @@ class Gathering:
 
     def _joined(
         self, records: pd.DataFrame, label: str, reports: pd.DataFrame, now: datetime
-    ) -> pd.DataFrame:
+    ) -> labels.Joined:
         spec = self.loop.spec
         source = spec.data.label(label).model_copy(update={"completeness": None})
         classes = spec.objective.classes if label == spec.objective.label else ()
         if classes and CHOSEN not in records:  # None of them was answered so.
             records = records.assign(**{CHOSEN: None})
-        return labels.join(records, reports, source, now, classes).rows
+        return labels.join(records, reports, source, now, classes)
 
     def _objective(self, version: str) -> str:
         """Return the objective that a bundle was made for, '' where it is not known."""

@@ -9,10 +9,11 @@ need be independent). A look asks three questions and gives each a third of its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from driftloop.business import missing
 from driftloop.business.accounts import Period
 from driftloop.business.promise import Promise
 from driftloop.evaluation.difference import FEWEST_ENTITIES
@@ -32,8 +33,8 @@ class Look:
 
     ``level``: of each one-sided bound; ``kpi``: whether the target is reached, surely short, or
     neither; ``losing``: the profit lies surely below the floor; ``better``: the alternative that
-    surely promises more, '' for none; ``leaning``: what it speaks for; ``judged``: whether there
-    is enough to judge.
+    surely promises more, '' for none; ``leaning``: what it speaks for; ``unjudged``: a sentence
+    that says why the period is not judged, '' where it is.
     """
 
     period: Period
@@ -42,7 +43,12 @@ class Look:
     losing: bool
     better: str
     leaning: str
-    judged: bool
+    unjudged: str = ""
+
+    @property
+    def judged(self) -> bool:
+        """Return whether there is enough to judge."""
+        return not self.unjudged
 
     def to_data(self) -> dict[str, Any]:
         """Return what was seen, JSON-ready."""
@@ -70,14 +76,23 @@ def level(number: int, business: Business) -> float:
 
 
 def look(
-    period: Period, promises: Sequence[Promise], objective: Objective, business: Business
+    period: Period,
+    promises: Sequence[Promise],
+    objective: Objective,
+    business: Business,
+    usual: Mapping[str, float] | None = None,
 ) -> Look:
-    """Return what the review of ``period`` sees; ``promises``: of alternatives, on its rounds."""
+    """Return what the review of ``period`` sees.
+
+    ``promises``: of alternatives, on its rounds; ``usual``: by label, the share of rows with a
+    report in the periods before.
+    """
     alpha = level(period.number, business)
-    judged = period.complete and enough(period)
+    unjudged = _unjudged(period, usual or {})
+    judged = not unjudged
     kpi = _kpi(period, objective, business, alpha) if judged else UNSURE
     has_money = bool(business.currency)
-    losing = judged and has_money and period.profit.high(alpha) < business.least_profit
+    losing = judged and has_money and _loses(period, business, alpha)
     better = _better(promises, alpha) if judged else None
     helps = better is not None and (not losing or _lifts(better, period, business, alpha))
     leaning = CONTINUE
@@ -86,12 +101,36 @@ def look(
     elif losing:
         leaning = END
     name = better.name if better is not None and helps else ""
-    return Look(period, alpha, kpi, losing, name, leaning, judged)
+    return Look(period, alpha, kpi, losing, name, leaning, unjudged)
 
 
-def enough(period: Period) -> bool:
-    """Return whether a period has what its errors need to be true."""
-    return period.kpi.groups >= FEWEST_ENTITIES and period.positives >= FEWEST_POSITIVES
+def _unjudged(period: Period, usual: Mapping[str, float]) -> str:
+    """Return why a period is not judged, '' where it has what its errors need to be true."""
+    name = f"Period {period.number}"
+    if not period.complete:
+        return f"{name} is not over, or its outcomes are not mature."
+    if period.coverage < missing.LEAST_COVERAGE:
+        return (
+            f"{name} is not judged: outcomes are missing. Those of {period.coverage:.1%} of its "
+            f"rows are known; a review judges from {missing.LEAST_COVERAGE:.0%} on."
+        )
+    if label := missing.faded(period.reported, usual):
+        return (
+            f"{name} is not judged: outcomes seem to be missing. {period.reported[label]:.1%} of "
+            f"its rows have a report of {label}; in the periods before {usual[label]:.1%} had one."
+        )
+    if period.kpi.groups < FEWEST_ENTITIES or period.positives < FEWEST_POSITIVES:
+        return (
+            f"{name} has {period.positives:.0f} positives of {period.kpi.groups} independent "
+            f"groups; a review judges from {FEWEST_POSITIVES:.0f} of {FEWEST_ENTITIES} on."
+        )
+    return ""
+
+
+def _loses(period: Period, business: Business, alpha: float) -> bool:
+    """Return whether profit surely lies below the floor, whatever the few missing rows earned."""
+    both = (period.profit, period.whole_profit)
+    return all(one.high(alpha) < business.least_profit for one in both)
 
 
 def _kpi(period: Period, objective: Objective, business: Business, alpha: float) -> str:

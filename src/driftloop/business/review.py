@@ -7,18 +7,18 @@ was larger; the last one's level is what bounds the chance of a wrong decision.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scipy import special
 
 from driftloop.business import look as looks
+from driftloop.business import missing
 from driftloop.business.accounts import Period
 from driftloop.business.look import CONTINUE, END, PIVOT, REACHED, SHORT, UNSURE, Look
 from driftloop.business.measured import Measured
 from driftloop.business.promise import Promise
-from driftloop.evaluation.difference import FEWEST_ENTITIES
 from driftloop.spec.business import Business
 from driftloop.spec.objective import Objective
 from driftloop.stages.returned import Returned
@@ -88,11 +88,13 @@ def review(
     ``periods``: in order, of which incomplete ones are passed over; ``promises``: for each period,
     what the alternatives promise on its rounds (empty where propensities were not logged).
     """
-    seen = [
-        (looks.look(period, said, objective, business), said)
-        for period, said in zip(periods, promises, strict=True)
-        if period.complete
-    ]
+    seen: list[tuple[Look, Sequence[Promise]]] = []
+    before: list[Mapping[str, float]] = []
+    for period, each in zip(periods, promises, strict=True):
+        if period.complete:
+            usual = missing.usually(before)
+            seen.append((looks.look(period, each, objective, business, usual), each))
+            before.append(period.reported)
     if not seen:
         return None
     newest, said = seen[-1]
@@ -134,11 +136,7 @@ def _evidence(seen: Look, objective: Objective, business: Business) -> list[str]
     period, kpi = seen.period, objective.kpi
     found = []
     if not seen.judged:
-        found.append(
-            f"Period {period.number} has {period.positives:.0f} positives of "
-            f"{period.kpi.groups} independent groups; a review judges from "
-            f"{looks.FEWEST_POSITIVES:.0f} of {FEWEST_ENTITIES} on."
-        )
+        found.append(seen.unjudged)
     value = told(period.kpi, seen.level, unit=kpi.unit)
     if business.target is None:
         found.append(f"{kpi.name} is {value}; no target is set.")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -114,12 +114,13 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
     while start < gathering.until:
         end, number = start + spec.business.period, number + 1
         records = gathering.records(start, end)
-        rows = gathering.labelled(records, start, end) if len(records) else records
-        if len(rows):
+        labelled = gathering.labelled(records, start, end) if len(records) else None
+        if labelled is not None and len(labelled.rows):
+            rows = labelled.rows
             # A period's draws depend on its number alone, so that each review repeats them.
             rng = np.random.default_rng(number)
             spent = gathering.spent(records, start, end)
-            found += accounts.periods(
+            (one,) = accounts.periods(
                 rows,
                 spec.objective,
                 spec.business,
@@ -129,6 +130,8 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
                 anchor=anchor,
                 known=known,
             )
+            coverage, reported = labelled.coverage, labelled.reported
+            found.append(replace(one, coverage=coverage, reported=reported))
             promises.append(promise.of_rows(rows, spec.business, rng, entity=spec.gate.entity))
         start = end
     if not found:

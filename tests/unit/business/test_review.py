@@ -143,6 +143,34 @@ def test_too_little_is_not_judged() -> None:
     assert not looks.look(few, [], objective(), business(target=0.1)).judged
 
 
+def test_a_period_whose_outcomes_are_missing_ends_nothing() -> None:
+    """Costs count every row, revenue those with an outcome: an outage looks like a loss."""
+    lost = [period(k, profit=-80.0, coverage=0.4) for k in (1, 2)]
+    found = decided(*lost, alternatives=[])
+    assert (found.decision, found.watch, found.look.judged) == ("continue", True, False)
+    assert found.reasons[0] == (
+        "Period 2 is not judged: outcomes are missing. Those of 40.0% of its rows are known; "
+        "a review judges from 95% on."
+    )
+    assert found.to_data(business())["look"]["judged"] is False
+    # What the few missing rows could have earned is not held against it.
+    close = {"profit": -43.0, "compute_cost": 830.0, "revenue": Measured(800.0, 10.0, 500)}
+    whole = [period(k, **close) for k in (1, 2)]
+    assert decided(*whole, alternatives=[]).decision == "end"
+    nearly = [period(k, **close, coverage=0.955) for k in (1, 2)]
+    assert decided(*nearly, alternatives=[]).decision == "continue"
+
+
+def test_reports_that_fade_are_not_taken_for_a_loss() -> None:
+    sound = [period(k, reported={"clicked": 0.1}) for k in (1, 2)]
+    lost = [period(k, profit=-80.0, reported={"clicked": 0.01}) for k in (3, 4, 5, 6)]
+    found = decided(*sound, *lost, alternatives=[])
+    assert (found.decision, found.look.judged) == ("continue", False)
+    assert "Period 6 is not judged: outcomes seem to be missing. 1.0% of" in found.reasons[0]
+    bad = [period(k, profit=-80.0, reported={"clicked": 0.05}) for k in (3, 4)]
+    assert decided(*sound, *bad, alternatives=[]).decision == "end"
+
+
 def test_a_period_that_is_not_over_is_passed_over() -> None:
     now = period(2, 0.05, complete=False)
     found = decided(period(1, 0.2), now)

@@ -288,6 +288,47 @@ def test_what_came_from_outside_is_escaped(store: FileStore, content: dict[str, 
     assert "<i>" not in html
 
 
+def without_outcomes(store: FileStore, since: str, label: str = "") -> None:
+    """Remove what was known from a day on, of one label or of all."""
+    for key in store.list("outcomes/"):
+        if Path(key).stem >= since:
+            rest = parquet.load(store.get(key))
+            rest = rest[rest["label"] != label] if label else rest.iloc[:0]
+            store.put(key, parquet.dump(rest))
+
+
+@pytest.mark.parametrize("absent", ["unknown", "negative"])
+@pytest.mark.parametrize(("since", "number"), [("2026-01-12", 1), ("2026-01-27", 2)])
+def test_an_outage_of_outcomes_ends_nothing(
+    store: FileStore, content: dict[str, Any], absent: str, since: str, number: int
+) -> None:
+    labels = [{"name": "clicked", "maturity": "1d", "absent": absent}]
+    data = content["spec"]["data"] | {"labels": labels}
+    given = content | {"spec": content["spec"] | {"data": data}}
+    # Serving costs less than the whole brings, and more than the part that is known.
+    costs = {"thousandPredictions": "150 EUR"}
+    case = declaration(given, CLICK, reviews=1, costs=costs)
+    assert steps.judged(case, store).record["decision"] == "continue"
+    without_outcomes(store, since)
+    record = steps.judged(case, store).record
+    assert (record["decision"], record["look"]["judged"]) == ("continue", False)
+    assert record["periods"][number - 1]["coverage"] < 0.95
+
+
+def test_an_outage_of_another_priced_label_ends_nothing(
+    store: FileStore, content: dict[str, Any]
+) -> None:
+    terms = {"prices": {"won": "0.5 EUR"}, "costs": {"thousandPredictions": "250 EUR"}}
+    labels = [{"name": name, "maturity": "1d"} for name in ("clicked", "won")]
+    data = content["spec"]["data"] | {"labels": labels}
+    given = content | {"spec": content["spec"] | {"data": data}}
+    case = declaration(given, CLICK, reviews=1, **terms)
+    assert steps.judged(case, store).record["decision"] == "continue"
+    without_outcomes(store, "2026-01-30", "won")
+    record = steps.judged(case, store).record
+    assert (record["decision"], record["look"]["judged"]) == ("continue", False)
+
+
 def test_a_price_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
     case = declaration(content, CLICK, prices={"clickd": "0.5 EUR"})
     with pytest.raises(InvalidInput, match="'clickd' in business.prices or a formula"):
