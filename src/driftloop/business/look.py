@@ -34,7 +34,8 @@ class Look:
     ``level``: of each one-sided bound; ``kpi``: whether the target is reached, surely short, or
     neither; ``losing``: the profit lies surely below the floor; ``better``: the alternative that
     surely promises more, '' for none; ``leaning``: what it speaks for; ``unjudged``: a sentence
-    that says why the period is not judged, '' where it is.
+    that says why the period is not judged, '' where it is; ``untold``: alternatives of which
+    nothing sound is known, so that it cannot be said whether a pivot to one of them helps.
     """
 
     period: Period
@@ -44,6 +45,7 @@ class Look:
     better: str
     leaning: str
     unjudged: str = ""
+    untold: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -60,6 +62,7 @@ class Look:
             "better": self.better,
             "leaning": self.leaning,
             "judged": self.judged,
+            "untold": list(self.untold),
         }
 
 
@@ -95,13 +98,15 @@ def look(
     losing = judged and has_money and _loses(period, business, alpha)
     better = _better(promises, alpha) if judged else None
     helps = better is not None and (not losing or _lifts(better, period, business, alpha))
+    sound = {one.name for one in promises if not one.faults}
+    untold = tuple(one.name for one in business.alternatives if one.name not in sound)
     leaning = CONTINUE
     if (kpi == SHORT or losing) and better is not None and helps:
         leaning = PIVOT
-    elif losing:
+    elif losing and not untold:
         leaning = END
     name = better.name if better is not None and helps else ""
-    return Look(period, alpha, kpi, losing, name, leaning, unjudged)
+    return Look(period, alpha, kpi, losing, name, leaning, unjudged, untold)
 
 
 def _unjudged(period: Period, usual: Mapping[str, float]) -> str:

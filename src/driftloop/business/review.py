@@ -100,7 +100,8 @@ def review(
     newest, said = seen[-1]
     decision, to = _agreed([one for one, _ in seen], business.reviews)
     lacking = _lacking(newest, business) if decision == CONTINUE else 0
-    watch = decision == CONTINUE and (newest.kpi != REACHED or newest.leaning != CONTINUE)
+    unsure = newest.kpi != REACHED or newest.losing or newest.leaning != CONTINUE
+    watch = decision == CONTINUE and unsure
     reasons = (
         *_evidence(newest, objective, business),
         *_alternatives(newest, said, business),
@@ -176,7 +177,7 @@ def _promised(promise: Promise, seen: Look, count: int, business: Business) -> s
 
 
 def _too_little(promise: Promise, seen: Look) -> bool:
-    return seen.leaning == END and promise.gain.value > 0 and seen.better == ""
+    return seen.losing and promise.gain.value > 0 and seen.better == ""
 
 
 def _concluded(seen: Look, decision: str, to: str, lacking: int, business: Business) -> list[str]:
@@ -187,7 +188,13 @@ def _concluded(seen: Look, decision: str, to: str, lacking: int, business: Busin
     if seen.leaning != CONTINUE:
         wish = f"a pivot to {seen.better}" if seen.leaning == PIVOT else "an end"
         return [f"This review speaks for {wish}; {business.reviews} in a row must agree."]
-    return [f"It takes about {lacking} more rows to tell."] if lacking else []
+    found = [f"It takes about {lacking} more rows to tell."] if lacking else []
+    if seen.losing and seen.untold:
+        found.append(
+            "Profit is too low, but it cannot be said whether a pivot to "
+            f"{', '.join(seen.untold)} helps, so this is no end."
+        )
+    return found
 
 
 def _counted(reviews: int) -> str:

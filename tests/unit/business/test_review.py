@@ -104,13 +104,27 @@ def test_short_without_a_sure_and_sound_alternative_watches(gain: Promise | None
     assert (found.decision, found.watch) == ("continue", True)
 
 
+@pytest.mark.parametrize(
+    "gain",
+    [None, promised(-0.1, diagnostics=Diagnostics(2000, 12.0, 1.0, 0.02, 6.0, 0.05, 0.1))],
+)
+def test_losing_while_an_alternative_could_not_be_judged_watches(gain: Promise | None) -> None:
+    found = decided(*(period(k, 0.2, -80.0) for k in (1, 2, 3)), gain=gain)
+    assert (found.decision, found.said, found.returned) == ("continue", "continue, watch", None)
+    assert found.reasons[-1] == (
+        "Profit is too low, but it cannot be said whether a pivot to impressions helps, "
+        "so this is no end."
+    )
+    assert found.look.untold == ("impressions",)
+
+
 def test_losing_with_no_alternative_ends() -> None:
-    found = decided(period(1, profit=-80.0), period(2, profit=-80.0))
+    found = decided(period(1, profit=-80.0), period(2, profit=-80.0), alternatives=[])
     assert found.decision == "end"
     assert found.returned is not None
     assert found.returned.rule == "end"
+    assert not found.look.untold
     assert "surely lies below the floor of 0 EUR" in found.returned.reason
-    assert "No logged propensities tell what impressions would bring." in found.reasons
 
 
 def test_losing_with_an_alternative_that_lifts_it_pivots_and_with_one_that_does_not_ends() -> None:
@@ -122,9 +136,10 @@ def test_losing_with_an_alternative_that_lifts_it_pivots_and_with_one_that_does_
 
 
 def test_reviews_must_follow_one_another() -> None:
-    assert decided(period(1, profit=-80.0), period(3, profit=-80.0)).decision == "continue"
+    apart = [period(1, profit=-80.0), period(3, profit=-80.0)]
+    assert decided(*apart, alternatives=[]).decision == "continue"
     lives = [period(1, profit=-80.0), period(2), period(3, profit=-80.0)]
-    assert decided(*lives).decision == "continue"
+    assert decided(*lives, alternatives=[]).decision == "continue"
 
 
 def test_a_kpi_to_minimize_is_turned() -> None:
