@@ -89,7 +89,7 @@ class Value:
     def to_data(self) -> dict[str, Any]:
         """Return the numbers, JSON-ready."""
         bounds = {"asymptotic": self.asymptotic, "bootstrap": self.bootstrap}
-        told: dict[str, Any] = {"method": self.method, "value": self.value}
+        told: dict[str, Any] = {"method": self.method, "value": measured.finite(self.value)}
         told |= {name: [measured.finite(x) for x in (i.low, i.high)] for name, i in bounds.items()}
         told |= {"error": measured.finite(self.measured.error), "clip": self.clip}
         return told | {"clipped": self.clipped, "bias": self.bias}

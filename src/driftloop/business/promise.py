@@ -7,6 +7,7 @@ and the logged mean, with the error of that difference: what the rounds have in 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ from driftloop.business import accounts, measured, off_policy
 from driftloop.business.measured import Measured
 from driftloop.business.off_policy import Rounds, Value
 from driftloop.business.weights import Diagnostics
+from driftloop.evaluation.difference import Interval
 from driftloop.spec.business import Business
+from driftloop_contracts.errors import InvalidInput
 
 PROPENSITY = "propensity"
 """The column of the probability with which the present policy chose what it chose; with
@@ -29,7 +32,8 @@ class Promise:
     """What the objective ``name`` promises per round; ``current``: the logged policy's mean.
 
     ``value``: its policy's by the estimate that is decided on; ``gain``: value - current;
-    ``others``: the same by the other methods, to compare.
+    ``others``: the same by the other methods, to compare; ``fault``: why there are no numbers,
+    '' where there are.
     """
 
     name: str
@@ -38,11 +42,12 @@ class Promise:
     gain: Measured
     diagnostics: Diagnostics
     others: tuple[Value, ...] = ()
+    fault: str = ""
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Return a sentence for each reason not to decide by it; none for a sound one."""
-        return self.diagnostics.faults
+        return (self.fault,) if self.fault else self.diagnostics.faults
 
     def to_data(self, confidence: float) -> dict[str, Any]:
         """Return the promise, JSON-ready."""
@@ -53,6 +58,7 @@ class Promise:
             "gain": self.gain.to_data(confidence),
             "others": [one.to_data() for one in self.others],
             **self.diagnostics.to_data(),
+            "faults": list(self.faults),
         }
 
 
@@ -97,7 +103,8 @@ def of_rows(
 
     ``rows``: served rows as ``accounts.periods`` takes them, with ``propensity`` and
     ``propensity_<alternative>``; where one of the two is missing, the row was no choice and is
-    passed over. A round's reward is what its row brings by ``business.prices``.
+    passed over. A round's reward is what its row brings by ``business.prices``. Rounds that no
+    estimate can be made of give a promise with a fault: one alternative's log spoils no review.
     """
     found = []
     for name in (one.name for one in business.alternatives):
@@ -107,15 +114,32 @@ def of_rows(
         chosen = rows[rows[[PROPENSITY, judged]].notna().all(axis=1)]
         if chosen.empty:
             continue
-        log = off_policy.rounds(
-            accounts.revenue(chosen, business),
-            chosen[judged],
-            chosen[PROPENSITY],
-            count=chosen["weight"],
-            group=chosen[entity],
-        )
-        found.append(judge(name, log, rng, confidence=business.confidence))
+        try:
+            found.append(_of_chosen(name, chosen, business, rng, entity))
+        except InvalidInput as error:
+            found.append(_faulty(name, len(chosen), f"Not judged: {error}"))
     return found
+
+
+def _of_chosen(
+    name: str, chosen: pd.DataFrame, business: Business, rng: np.random.Generator, entity: str
+) -> Promise:
+    log = off_policy.rounds(
+        accounts.revenue(chosen, business),
+        chosen[judged_column(name)],
+        chosen[PROPENSITY],
+        count=chosen["weight"],
+        group=chosen[entity],
+    )
+    return judge(name, log, rng, confidence=business.confidence)
+
+
+def _faulty(name: str, rounds: int, fault: str) -> Promise:
+    """Return a promise of no numbers."""
+    nothing, nowhere = Measured(math.nan, math.inf, 0), Interval(math.nan, math.nan, math.nan)
+    value = Value(off_policy.SNIPS, nothing, nowhere, nowhere, None, 0.0, 0.0, np.zeros(0))
+    diagnostics = Diagnostics(rounds, 0.0, math.nan, math.inf, math.nan, math.nan, math.nan)
+    return Promise(name, nothing, value, nothing, diagnostics, fault=fault)
 
 
 def judged_column(alternative: str) -> str:

@@ -167,6 +167,8 @@ def _alternatives(seen: Look, said: Sequence[Promise], business: Business) -> li
 
 
 def _promised(promise: Promise, seen: Look, count: int, business: Business) -> str:
+    if promise.fault:
+        return f"{promise.name} is not judged: {promise.fault.removeprefix('Not judged: ')}"
     gain = told(promise.gain, seen.level / count, unit=f"{business.currency} a round".strip())
     ess = f"effective sample size {promise.diagnostics.effective:.0f}"
     if promise.faults:

@@ -117,6 +117,7 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
         labelled = gathering.labelled(records, start, end) if len(records) else None
         if labelled is not None and len(labelled.rows):
             rows = labelled.rows
+            entity = spec.gate.entity
             # A period's draws depend on its number alone, so that each review repeats them.
             rng = np.random.default_rng(number)
             spent = gathering.spent(records, start, end)
@@ -125,14 +126,15 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
                 spec.objective,
                 spec.business,
                 rng,
-                entity=spec.gate.entity,
+                entity=entity,
                 spent=spent,
                 anchor=anchor,
                 known=known,
             )
             coverage, reported = labelled.coverage, labelled.reported
             found.append(replace(one, coverage=coverage, reported=reported))
-            promises.append(promise.of_rows(rows, spec.business, rng, entity=spec.gate.entity))
+            said = promise.of_rows(rows, spec.business, rng, entity=entity) if one.complete else []
+            promises.append(said)
         start = end
     if not found:
         raise _nothing_mature(gathering.loop)

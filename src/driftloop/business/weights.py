@@ -62,14 +62,17 @@ class Diagnostics:
 
     def to_data(self) -> dict[str, Any]:
         """Return the numbers and sentences, JSON-ready."""
-        return {
-            "rounds": self.rounds,
-            "effective": self.effective,
+        told = {
             "mean_weight": self.mean,
-            "mean_weight_error": self.error if math.isfinite(self.error) else None,
+            "mean_weight_error": self.error,
             "largest_weight": self.largest,
             "share_of_largest_hundredth": self.share,
             "unused": self.unused,
+        }
+        return {
+            "rounds": self.rounds,
+            "effective": self.effective,
+            **{name: one if math.isfinite(one) else None for name, one in told.items()},
             "faults": list(self.faults),
         }
 

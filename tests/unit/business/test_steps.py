@@ -335,9 +335,39 @@ def test_a_price_of_nothing_is_refused(store: FileStore, content: dict[str, Any]
         steps.judged(case, store)
 
 
-def test_a_propensity_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
-    (key,) = (k for k in store.list("inference/") if "date=2026-01-05" in k)
-    broken = parquet.load(store.get(key)).assign(propensity=0.0)
-    store.put(key, parquet.dump(broken))
-    with pytest.raises(InvalidInput, match="a probability above 0"):
-        steps.judged(declaration(content, WON, alternatives=[CLICK]), store)
+@pytest.mark.parametrize(
+    ("column", "until", "said"),
+    [
+        ("propensity", "2026-01-21", "must be a probability above 0, at most 1. Got 0.0."),
+        ("propensity_clicks", "2026-01-21", "one that takes an action of the log"),
+    ],
+)
+def test_a_log_that_tells_nothing_of_an_alternative_spoils_no_review(
+    store: FileStore, content: dict[str, Any], column: str, until: str, said: str
+) -> None:
+    for key in store.list("inference/"):
+        if "date=2026-01-" in key and key.partition("date=")[2] < until:
+            store.put(key, parquet.dump(parquet.load(store.get(key)).assign(**{column: 0.0})))
+    case = declaration(content, WON, alternatives=[CLICK])
+    first = steps.judged(case, store, from_text("2026-01-23T00:00:00Z")).record
+    (promise,) = first["promises"]
+    (fault,) = promise["faults"]
+    assert fault.startswith("Not judged: ")
+    assert said in fault
+    assert (promise["gain"]["value"], promise["mean_weight"]) == (None, None)
+    assert f"clicks is not judged: {fault.removeprefix('Not judged: ')}" in first["evidence"]
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+    assert "Not judged" in steps.review_page.render(first)
+    # The period after it is judged as ever.
+    assert steps.judged(case, store).record["promises"][0]["faults"] == []
+
+
+def test_what_an_unfinished_period_promises_is_not_asked(
+    store: FileStore, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, of_rows = [], steps.promise.of_rows
+    monkeypatch.setattr(
+        steps.promise, "of_rows", lambda *a, **k: asked.append(1) or of_rows(*a, **k)
+    )
+    assert len(steps.judged(declaration(content, CLICK), store).record["periods"]) == 3
+    assert len(asked) == 2
