@@ -59,7 +59,7 @@ class Rounds:
     @property
     def diagnostics(self) -> Diagnostics:
         """Return whether the weights can be trusted."""
-        return weights.diagnose(self.weight, self.count)
+        return weights.diagnose(self.weight, self.count, self.group)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from driftloop.business import accounts, measured, off_policy
 from driftloop.business.measured import Measured
 from driftloop.business.off_policy import Rounds, Value
 from driftloop.business.weights import Diagnostics
-from driftloop.evaluation.difference import Interval
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval
 from driftloop.spec.business import Business
 from driftloop_contracts.errors import InvalidInput
 
@@ -47,7 +47,13 @@ class Promise:
     @property
     def faults(self) -> tuple[str, ...]:
         """Return a sentence for each reason not to decide by it; none for a sound one."""
-        return (self.fault,) if self.fault else self.diagnostics.faults
+        if self.fault:
+            return (self.fault,)
+        few = (
+            f"The rounds are of {self.gain.groups} independent groups; "
+            f"from {FEWEST_ENTITIES} on their errors are known."
+        )
+        return self.diagnostics.faults + ((few,) if self.gain.groups < FEWEST_ENTITIES else ())
 
     def to_data(self, confidence: float) -> dict[str, Any]:
         """Return the promise, JSON-ready."""

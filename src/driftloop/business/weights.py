@@ -31,9 +31,11 @@ class Diagnostics:
     """What tells whether weights can be trusted.
 
     ``effective``: rounds of the judged policy itself that would tell as much, (sum w)^2 / sum w^2
-    (Kish, 1965); ``mean`` of the weights, with its standard ``error``; ``largest``; ``share``: of
-    the weight that the largest hundredth of the rounds carries; ``unused``: of rounds whose action
-    the judged policy never takes.
+    (Kish, 1965), or such groups of rounds, w being a group's sum, where rounds of one rise and fall
+    together; ``groups``: how many there are, 0 where each round is by itself; ``mean`` of the
+    weights, with its standard ``error``; ``largest``; ``share``: of the weight that the largest
+    hundredth of the rounds carries; ``unused``: of rounds whose action the judged policy never
+    takes.
     """
 
     rounds: int
@@ -43,14 +45,16 @@ class Diagnostics:
     largest: float
     share: float
     unused: float
+    groups: int = 0
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Return a sentence for each reason not to trust the estimate."""
         found = []
         if self.effective < ENOUGH:
+            among = f"{self.groups} groups" if self.groups else f"{self.rounds} rounds"
             found.append(
-                f"The effective sample size is {self.effective:.0f} of {self.rounds} rounds; "
+                f"The effective sample size is {self.effective:.0f} of {among}; "
                 f"from {ENOUGH:.0f} on the interval keeps its promise."
             )
         if abs(self.mean - 1) > max(SURE * self.error, 1e-9):
@@ -71,6 +75,7 @@ class Diagnostics:
         }
         return {
             "rounds": self.rounds,
+            "groups": self.groups,
             "effective": self.effective,
             **{name: one if math.isfinite(one) else None for name, one in told.items()},
             "faults": list(self.faults),
@@ -111,23 +116,34 @@ def checked(name: str, values: ArrayLike, length: int | None = None) -> Floats:
     return found
 
 
-def diagnose(weights: Floats, counts: Floats) -> Diagnostics:
-    """Return what the weights of rounds, each of so many ``counts``, can tell."""
+def diagnose(weights: Floats, counts: Floats, group: Any = None) -> Diagnostics:
+    """Return what the weights of rounds, each of so many ``counts``, can tell.
+
+    ``group``: codes 0, 1, ... of what rises and falls together; each round by itself if None.
+
+    >>> diagnose(np.ones(4), np.ones(4), np.array([0, 0, 1, 1])).effective
+    2.0
+    """
     total, rounds = float(counts.sum()), len(weights)
     mean = float((weights * counts).sum() / total)
-    squares = float((np.square(weights) * counts).sum())
     residual = (weights - mean) * counts / total
-    error = math.sqrt(float(np.square(residual).sum()) * rounds / max(1, rounds - 1))
+    squares = float((np.square(weights) * counts).sum())
+    if group is not None:
+        residual = np.bincount(group, residual)
+        squares = float(np.square(np.bincount(group, weights * counts)).sum())
+    units = len(residual)
+    error = math.sqrt(float(np.square(residual).sum()) * units / max(1, units - 1))
     ordered = np.sort(weights * counts)[::-1]
     most = ordered[: max(1, math.ceil(rounds / 100))].sum()
     return Diagnostics(
         rounds=rounds,
         effective=(mean * total) ** 2 / squares if squares else 0.0,
         mean=mean,
-        error=error if rounds > 1 else math.inf,
+        error=error if units > 1 else math.inf,
         largest=float(weights.max()),
         share=float(most / (mean * total)) if mean else 0.0,
         unused=float(counts[weights == 0].sum() / total),
+        groups=units if group is not None else 0,
     )
 
 

@@ -152,6 +152,7 @@ def _alternatives(record: Record) -> str:
 
 
 def _promise(one: Record) -> Sequence[str]:
+    among = wording.number(one.get("groups") or one["rounds"])
     return [
         str(one["name"]),
         str(one["value"]["method"]),
@@ -159,7 +160,7 @@ def _promise(one: Record) -> Sequence[str]:
         wording.short(one["value"]["value"], 4),
         wording.signed(one["gain"]["value"], 5),
         _between(one["gain"], 5),
-        f"{wording.number(one['effective'])} of {wording.number(one['rounds'])}",
+        f"{wording.number(one['effective'])} of {among}",
         wording.number(one["mean_weight"], 3),
         wording.number(one["largest_weight"], 1),
         Markup(paragraphs(one["faults"]) or wording.NONE),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from driftloop.business import off_policy, policy, reward_model, weights
+from driftloop.business import off_policy, policy, promise, reward_model, weights
 from driftloop_contracts.errors import InvalidInput
 
 SEEDS, ROUNDS = 100, 600
@@ -208,6 +208,34 @@ def test_diagnostics_find_what_the_log_never_did() -> None:
     assert few.effective == 50
     assert "effective sample size is 50" in few.faults[0]
     assert few.to_data()["faults"] == list(few.faults)
+
+
+def test_weights_that_entities_share_are_no_fault() -> None:
+    """The policy differs by entity: the weights' mean is as sure as so many entities make it."""
+    rng, wrong, sizes = np.random.default_rng(2), 0, []
+    for _ in range(200):
+        per_entity = rng.choice([0.4, 1.6], 400)  # of mean 1
+        entity = rng.integers(0, 400, 8000)
+        weight = per_entity[entity]
+        log = off_policy.rounds(np.ones(8000), weight / 2, np.full(8000, 0.5), group=entity)
+        wrong += log.diagnostics.faults != ()
+        sizes.append(log.diagnostics.effective)
+    assert wrong <= stats.binom.ppf(0.999, 200, 0.001)
+    # Kish's size of entities whose weights are 0.4 or 1.6, and whose rounds differ in number.
+    assert np.mean(sizes) == pytest.approx(400 / 1.36 / 1.05, rel=0.05)
+    # Taken for independent, the rounds would promise far more.
+    assert off_policy.rounds(log.reward, weight / 2, np.full(8000, 0.5)).diagnostics.effective > 5e3
+
+
+def test_few_entities_are_few_however_many_rounds_they_have() -> None:
+    rng, entity = np.random.default_rng(4), np.arange(8000) % 40
+    half = np.full(8000, 0.5)
+    log = off_policy.rounds(rng.random(8000), half, half, group=entity)
+    assert log.diagnostics.effective == pytest.approx(40)
+    (fault,) = promise.judge("clicks", log, rng, resamples=10).faults
+    assert "effective sample size is 40 of 40 groups" in fault
+    few = off_policy.rounds(rng.random(8000), half, half, group=entity % 10)
+    assert "10 independent groups" in promise.judge("c", few, rng, resamples=10).faults[-1]
 
 
 def test_a_reward_model_never_saw_its_round() -> None:
