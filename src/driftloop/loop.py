@@ -199,6 +199,23 @@ class LoopSpec(Spec):
             raise ValueError("no training.memory with search, imbalance or columns of kind text")
         return self
 
+    @model_validator(mode="after")
+    def _has_one_target(self) -> LoopSpec:
+        target, older = self.charter.target, self.business.target
+        declared = target.kpi if target else None
+        if declared is not None and older is not None and declared != older:
+            raise ValueError(
+                f"one target of the KPI: charter.target.kpi is {declared:g}, and business.target, "
+                f"its older name, {older:g}"
+            )
+        return self
+
+    @property
+    def kpi_target(self) -> float | None:
+        """Return what the KPI must reach, None where that is not said."""
+        target = self.charter.target
+        return target.kpi if target and target.kpi is not None else self.business.target
+
     @property
     def label_classes(self) -> tuple[str, ...]:
         """Return the names of labels: the objective's classes, or else those of the labelling."""

@@ -32,7 +32,7 @@ class Business(Spec):
 
     ``prices``: what one unit of a column brings, ``impression`` being the weight of a row; a price
     below 0 is a loss; ``satisfaction``: formula over the same names as the KPI's; ``target``: the
-    KPI to reach; ``floor``: the profit of a period below which the system should end;
+    KPI to reach, older name of ``charter.target.kpi``; ``floor``: the profit of a period below which the system should end;
     ``reviews``: how many in a row must agree before a pivot or an end; ``alpha``: the chance that
     all reviews together ever pivot or end wrongly; ``confidence``: of the intervals that are
     shown; ``resample``: whether entities or blocks of days (``block``) are drawn again for them;

@@ -31,7 +31,9 @@ def test_what_is_declared_comes_back(content: dict[str, Any]) -> None:
         "costs": {"training": "2 EUR"}, "target": 0.05, "floor": "-10 EUR",
         "alternatives": [other],
     }  # fmt: skip
-    case = loop.parse(content | {"spec": content["spec"] | {"business": given_}}, "loop.yaml")
+    charter = content["spec"]["charter"] | {"target": None}
+    spec = content["spec"] | {"business": given_, "charter": charter}
+    case = loop.parse(content | {"spec": spec}, "loop.yaml")
     found = case.spec.business
     assert found.prices["impression"] == Amount(0.001, "EUR")
     assert (found.currency, found.least_profit) == ("EUR", -10.0)
@@ -72,6 +74,36 @@ def test_a_refusal_is_one_sentence(content: dict[str, Any]) -> None:
         "spec.business.prices.clicked in loop.yaml must be an amount with its currency such as "
         "'0.5 EUR'. Got '0.5'."
     )
+
+
+def with_targets(content: dict[str, Any], charter: Any, older: Any) -> LearningLoop:
+    told = content["spec"]["charter"] | {"target": charter}
+    business_ = {"period": "30d"} | ({"target": older} if older is not None else {})
+    spec = content["spec"] | {"charter": told, "business": business_}
+    return loop.parse(content | {"spec": spec}, "loop.yaml")
+
+
+@pytest.mark.parametrize(
+    ("charter", "older", "target"),
+    [
+        ({"kpi": 0.05}, None, 0.05),
+        ({"kpi": 0.05}, 0.05, 0.05),
+        (None, 0.2, 0.2),
+        ({"metric": 0.3}, 0.2, 0.2),
+        ({"metric": 0.3}, None, None),
+        (None, None, None),
+    ],
+)
+def test_the_charters_target_is_the_one(
+    content: dict[str, Any], charter: Any, older: Any, target: float | None
+) -> None:
+    assert with_targets(content, charter, older).spec.kpi_target == target
+
+
+def test_two_targets_are_refused(content: dict[str, Any]) -> None:
+    said = "one target of the KPI: charter.target.kpi is 0.1, and business.target, .* 0.2"
+    with pytest.raises(InvalidInput, match=said):
+        with_targets(content, {"kpi": 0.1}, 0.2)
 
 
 @given(st.decimals(-1_000_000, 1_000_000, places=6), st.sampled_from(["EUR", "USD", "JPY"]))

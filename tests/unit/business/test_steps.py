@@ -44,7 +44,9 @@ TERMS = {
 
 
 def declaration(content: dict[str, Any], objective: dict[str, Any], **terms: Any) -> LearningLoop:
+    charter = content["spec"]["charter"] | {"target": terms.pop("charter", None)}
     spec = content["spec"] | {"objective": objective, "business": TERMS | terms}
+    spec |= {"charter": charter}
     return loop.parse(content | {"spec": spec}, "loop.yaml")
 
 
@@ -327,6 +329,16 @@ def test_an_outage_of_another_priced_label_ends_nothing(
     without_outcomes(store, "2026-01-30", "won")
     record = steps.judged(case, store).record
     assert (record["decision"], record["look"]["judged"]) == ("continue", False)
+
+
+def test_a_review_asks_for_the_charters_target(
+    store: FileStore, content: dict[str, Any]
+) -> None:
+    found = steps.judged(declaration(content, CLICK, charter={"kpi": 0.9}), store)
+    assert found.record["target"] == 0.9
+    assert found.decision is not None
+    assert found.decision.look.kpi == "short"
+    assert any("the target of 0.9" in sentence for sentence in found.record["evidence"])
 
 
 def test_a_price_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
