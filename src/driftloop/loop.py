@@ -210,6 +210,13 @@ class LoopSpec(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _pivots_elsewhere(self) -> LoopSpec:
+        if self.objective.name in {one.name for one in self.business.alternatives}:
+            name = self.objective.name
+            raise ValueError(f"business.alternatives of other names than the objective's, '{name}'")
+        return self
+
     @property
     def kpi_target(self) -> float | None:
         """Return what the KPI must reach, None where that is not said."""

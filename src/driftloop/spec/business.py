@@ -26,17 +26,24 @@ class Costs(Spec):
     thousand_predictions: Money | None = None
     label: Money | None = None
 
+    @field_validator("training", "thousand_predictions", "label")
+    @classmethod
+    def _is_no_income(cls, cost: Amount | None) -> Amount | None:
+        if cost and cost.value < 0:
+            raise ValueError("a cost of at least 0; what brings money is a price")
+        return cost
+
 
 class Business(Spec):
     """What the business review reads each ``period``, and what it may conclude.
 
     ``prices``: what one unit of a column brings, ``impression`` being the weight of a row; a price
     below 0 is a loss; ``satisfaction``: formula over the same names as the KPI's; ``target``: the
-    KPI to reach, older name of ``charter.target.kpi``; ``floor``: the profit of a period below which the system should end;
-    ``reviews``: how many in a row must agree before a pivot or an end; ``alpha``: the chance that
-    all reviews together ever pivot or end wrongly; ``confidence``: of the intervals that are
-    shown; ``resample``: whether entities or blocks of days (``block``) are drawn again for them;
-    ``alternatives``: objectives to pivot to, shaped as ``objective``.
+    KPI to reach, older name of ``charter.target.kpi``; ``floor``: the profit of a period below
+    which the system should end; ``reviews``: how many in a row must agree before a pivot or an end;
+    ``alpha``: the chance that all reviews together ever pivot or end wrongly; ``confidence``: of
+    the intervals that are shown; ``resample``: whether entities or blocks of days (``block``) are
+    drawn again for them; ``alternatives``: objectives to pivot to, shaped as ``objective``.
     """
 
     period: Duration
@@ -64,6 +71,12 @@ class Business(Spec):
     def _names_differ(cls, alternatives: tuple[Objective, ...]) -> tuple[Objective, ...]:
         if len({one.name for one in alternatives}) < len(alternatives):
             raise ValueError("alternatives of different names")
+        # As promise.judged_column has them.
+        columns = [one.name.replace("-", "_") for one in alternatives]
+        if shared := {one for one in columns if columns.count(one) > 1}:
+            raise ValueError(
+                f"alternatives that do not share the column 'propensity_{min(shared)}'"
+            )
         return alternatives
 
     @model_validator(mode="after")

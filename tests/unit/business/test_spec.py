@@ -59,6 +59,13 @@ def test_what_is_declared_comes_back(content: dict[str, Any]) -> None:
         ({"target": float("nan")}, "finite"),
         ({"revenue": 1}, "revenue"),
         ({"alternatives": [objective().model_dump()] * 2}, "of different names"),
+        (
+            {"alternatives": [objective(name).model_dump() for name in ("a-b", "a_b")]},
+            "do not share the column 'propensity_a_b'",
+        ),
+        ({"costs": {"training": "-2 EUR"}}, "a cost of at least 0"),
+        ({"costs": {"thousandPredictions": "-0.01 EUR"}}, "a cost of at least 0"),
+        ({"costs": {"label": "-1 EUR"}}, "a cost of at least 0"),
     ],
 )
 def test_nonsense_is_refused(terms: dict[str, Any], said: str) -> None:
@@ -104,6 +111,14 @@ def test_two_targets_are_refused(content: dict[str, Any]) -> None:
     said = "one target of the KPI: charter.target.kpi is 0.1, and business.target, .* 0.2"
     with pytest.raises(InvalidInput, match=said):
         with_targets(content, {"kpi": 0.1}, 0.2)
+
+
+def test_an_alternative_named_like_the_objective_is_refused(content: dict[str, Any]) -> None:
+    name = content["spec"]["objective"]["name"]
+    other = objective(name, "won").model_dump(by_alias=True, mode="json")
+    terms = {"period": "30d", "alternatives": [other]}
+    with pytest.raises(InvalidInput, match=f"other names than the objective's, '{name}'"):
+        loop.parse(content | {"spec": content["spec"] | {"business": terms}}, "loop.yaml")
 
 
 @given(st.decimals(-1_000_000, 1_000_000, places=6), st.sampled_from(["EUR", "USD", "JPY"]))

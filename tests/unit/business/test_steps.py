@@ -331,9 +331,7 @@ def test_an_outage_of_another_priced_label_ends_nothing(
     assert (record["decision"], record["look"]["judged"]) == ("continue", False)
 
 
-def test_a_review_asks_for_the_charters_target(
-    store: FileStore, content: dict[str, Any]
-) -> None:
+def test_a_review_asks_for_the_charters_target(store: FileStore, content: dict[str, Any]) -> None:
     found = steps.judged(declaration(content, CLICK, charter={"kpi": 0.9}), store)
     assert found.record["target"] == 0.9
     assert found.decision is not None
