@@ -43,12 +43,17 @@ class Labelled(NamedTuple):
 
 
 class Gathering:
-    """One loop's store, read a period at a time; nothing known after ``until`` is used."""
+    """One loop's store, read a period at a time; nothing known after ``until`` is used.
+
+    ``notes``: a sentence for each thing in the store that could not be read and was passed over.
+    """
 
     def __init__(self, store: ObjectStore, loop: LearningLoop, until: datetime) -> None:
         self.store, self.loop, self.until = store, loop, until
         self.log, self.archive = InferenceLog.of(store, loop), Archive(store, loop.name)
+        self.notes: list[str] = []
         self._objectives: dict[str, str] = {}
+        self._trained: list[datetime] | None = None
 
     def records(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Return what was served in [start, end) for the present objective."""
@@ -159,8 +164,38 @@ class Gathering:
         return self._objectives[version]
 
     def _trainings(self) -> list[datetime]:
-        """Return when each run of the training pipeline had its newest data: about when it ran."""
-        prefix = f"retrainings/{self.loop.name}/"
+        """Return when each run of the training pipeline had its newest data: about when it ran.
+
+        A run that failed has no data; it counts by its cut-off, or with the run before or after it.
+        """
+        if self._trained is None:
+            ended = pd.Series(self._verdicts(), dtype="datetime64[us, UTC]").ffill().bfill()
+            self._trained = [moment.to_pydatetime() for moment in ended.dropna()]
+            if lost := len(ended) - len(self._trained):
+                self.notes.append(
+                    f"Of {lost} trainings nobody knows when they ran; none is counted."
+                )
+        return self._trained
+
+    def _verdicts(self) -> list[datetime | None]:
+        """Return the same in the order of the runs, None where a verdict does not say it."""
+        prefix, found = f"retrainings/{self.loop.name}/", []
         keys = [key for key in self.store.list(prefix) if key.endswith("/verdict.json")]
-        ends = [outcome.read(self.store.get(key)).data_end for key in keys]
-        return [end for end in ends if end is not None]
+        for key in sorted(keys, key=_number):
+            try:
+                ended = outcome.read(self.store.get(key))
+            except InvalidInput as error:
+                self.notes.append(f"The training of {key} is not counted: {error}")
+                continue
+            found.append(ended.data_end or ended.cutoff)
+        return found
+
+
+def _number(key: str) -> tuple[int, str]:
+    """Return a verdict's place among its loop's: the number of its Retraining.
+
+    >>> _number("retrainings/ads-ctr/ads-ctr-12/verdict.json")[0]
+    12
+    """
+    number = key.split("/")[-2].rpartition("-")[2]
+    return (int(number) if number.isdecimal() else 0), key

@@ -92,6 +92,7 @@ def judged(loop: LearningLoop, store: ObjectStore, until: datetime | None = None
     decision = core.review(found, promises, spec.objective, _terms(loop))
     last = decision.look.period if decision else found[-1]
     record = _record(loop, found, decision, {"anchor": anchor, "until": end})
+    record["evidence"] = [*record["evidence"], *gathering.notes]
     return Reviewed(f"reviews/{loop.name}/{_name(last.start)}/", record, decision)
 
 

@@ -129,7 +129,7 @@ def diagnose(weights: Floats, counts: Floats, group: Any = None) -> Diagnostics:
     residual = (weights - mean) * counts / total
     squares = float((np.square(weights) * counts).sum())
     if group is not None:
-        residual = np.bincount(group, residual)
+        residual = np.bincount(group, residual).astype("float64")
         squares = float(np.square(np.bincount(group, weights * counts)).sum())
     units = len(residual)
     error = math.sqrt(float(np.square(residual).sum()) * units / max(1, units - 1))

@@ -18,7 +18,8 @@ class Outcome:
     """The verdict (promote, hold, reject, failed), on which version, and why.
 
     ``predicted``: its mean prediction over the champion's, on the same rows (None: not known);
-    ``returned``: what the steps found that sends the loop back to an earlier stage.
+    ``returned``: what the steps found that sends the loop back to an earlier stage; ``cutoff``: of
+    the run, None where its verdict does not say it.
     """
 
     verdict: str
@@ -27,6 +28,7 @@ class Outcome:
     reasons: tuple[str, ...]
     predicted: float | None = None
     returned: tuple[Returned, ...] = ()
+    cutoff: datetime | None = None
 
 
 def key(loop_name: str, retraining: str) -> str:
@@ -51,6 +53,7 @@ def read(content: bytes) -> Outcome:
         predicted = None if told is None else float(told)
         reasons = tuple(record["reasons"])
         told = record["verdict"], record["version"], data_end, reasons, predicted
-        return Outcome(*told, carried.of(record))
+        said = record.get("cutoff")
+        return Outcome(*told, carried.of(record), times.from_text(said) if said else None)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInput("verdict.json", "the object store", "a verdict", str(error)) from error

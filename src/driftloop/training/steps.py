@@ -258,6 +258,7 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     judged = core.judge(evidence, case.loop.spec.gate, cause, rng)
     record = {
         "retraining": work.name,
+        "cutoff": times.to_text(work.cutoff),
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
         **judged.summary(),

@@ -339,6 +339,33 @@ def test_a_review_asks_for_the_charters_target(store: FileStore, content: dict[s
     assert any("the target of 0.9" in sentence for sentence in found.record["evidence"])
 
 
+def test_a_run_that_failed_costs_too_and_a_broken_verdict_is_told(
+    store: FileStore, content: dict[str, Any]
+) -> None:
+    case = declaration(content, CLICK, costs={"training": "2 EUR"})
+    failed = {"verdict": "failed", "version": "", "reasons": ["too few rows"], "data_end": None}
+    later = failed | {"cutoff": "2026-01-25T00:00:00Z"}
+    for number, record in ((2, failed), (3, later), (10, failed)):
+        key = f"retrainings/ads-ctr/ads-ctr-{number}/verdict.json"
+        store.put(key, json.dumps(record).encode())
+    store.put("retrainings/ads-ctr/ads-ctr-4/verdict.json", b"{half")
+    record = steps.judged(case, store).record
+    # The 2nd with the 1st, which says when it ran, and the 10th with the 3rd.
+    assert [one["compute_cost"] for one in record["periods"]] == [4.0, 4.0, 0.0]
+    told = [one for one in record["evidence"] if "ads-ctr-4/verdict.json is not counted" in one]
+    assert len(told) == 1
+
+
+def test_trainings_of_which_nobody_knows_when_are_told(
+    store: FileStore, content: dict[str, Any]
+) -> None:
+    failed = {"verdict": "failed", "version": "", "reasons": [], "data_end": None}
+    store.put("retrainings/ads-ctr/ads-ctr-1/verdict.json", json.dumps(failed).encode())
+    record = steps.judged(declaration(content, CLICK, costs={"training": "2 EUR"}), store).record
+    assert record["periods"][0]["compute_cost"] == 0
+    assert record["evidence"][-1].startswith("Of 1 trainings nobody knows when they ran")
+
+
 def test_a_price_of_nothing_is_refused(store: FileStore, content: dict[str, Any]) -> None:
     case = declaration(content, CLICK, prices={"clickd": "0.5 EUR"})
     with pytest.raises(InvalidInput, match="'clickd' in business.prices or a formula"):
