@@ -4,7 +4,8 @@ A loop is reviewed as often as it lives, so every look spends a part of ``busine
 k-th has the level alpha r / (k (k + 1)), r being the reviews that must agree. From the r-th on,
 before which nothing is decided, these sum to alpha; so all reviews together ever pivot or end
 wrongly with at most that chance, whatever the periods have in common (Bonferroni; no two looks
-need be independent). A look asks three questions and gives each a third of its level.
+need be independent). Reviews are counted anew, each time with the whole of alpha, when the
+objective or the period changes. A look asks three questions and gives each a third of its level.
 """
 
 from __future__ import annotations

@@ -147,6 +147,19 @@ def test_periods_keep_their_place_when_the_oldest_rows_are_erased(
     assert again.record["anchor"] == "2026-01-01T00:00:00Z"
 
 
+def test_reviews_are_counted_anew_for_another_period_and_by_no_other_change(
+    store: FileStore, content: dict[str, Any]
+) -> None:
+    steps.written(declaration(content, CLICK), store)
+    for key in store.list("inference/ads-ctr/"):
+        if key < "inference/ads-ctr/date=2026-01-21":
+            store.remove(key)
+    kept = steps.judged(declaration(content, CLICK, floor="5 EUR"), store).record
+    assert [one["number"] for one in kept["periods"]] == [2, 3]
+    anew = steps.judged(declaration(content, CLICK, period="10d"), store).record
+    assert [one["number"] for one in anew["periods"]] == [1, 2, 3]
+
+
 def test_nothing_known_later_is_used(
     store: FileStore, content: dict[str, Any], tmp_path: Path
 ) -> None:
