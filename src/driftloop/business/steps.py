@@ -142,6 +142,8 @@ def _periods(gathering: Gathering, anchor: datetime) -> tuple[list[Period], list
             found.append(replace(one, coverage=coverage, reported=reported))
             said = promise.of_rows(rows, spec.business, rng, entity=entity) if one.complete else []
             promises.append(said)
+        elif len(records) and end <= known:
+            gathering.notes.append(f"Period {number} is not judged: no outcome of it is known.")
         start = end
     if not found:
         raise _nothing_mature(gathering.loop)

@@ -330,6 +330,13 @@ def test_an_outage_of_outcomes_ends_nothing(
     assert record["periods"][number - 1]["coverage"] < 0.95
 
 
+def test_a_period_without_any_outcome_is_told(store: FileStore, content: dict[str, Any]) -> None:
+    without_outcomes(store, "2026-01-20")
+    record = steps.judged(declaration(content, CLICK), store).record
+    assert [one["number"] for one in record["periods"]] == [1]
+    assert record["evidence"][-1] == "Period 2 is not judged: no outcome of it is known."
+
+
 def test_an_outage_of_another_priced_label_ends_nothing(
     store: FileStore, content: dict[str, Any]
 ) -> None:
