@@ -7,7 +7,6 @@ cores, and what it finds decides what comes next (driftloop/story/acting.py).
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +58,7 @@ class SupportStory:
         self.has_reviewers, self.rows = False, pd.DataFrame()
         self.weak: LabelModel | None = None
         self.known: Known | None = None
-        self.champion: Any = None
+        self.champion: Known | None = None
         self.reference = self.newest = self.served = self.week = pd.DataFrame()
         self.reached: dict[str, float] = {}
 
@@ -174,9 +173,15 @@ class SupportStory:
     def _deployment(self) -> Finding:
         assert self.known is not None
         model, tests = self.known.model, self._tested()
-        found = findings.deployment(self.case, model, self.champion, tests, self.rng())
+        served = self.champion.model if self.champion else None
+        found = findings.deployment(self.case, model, served, tests, self.rng())
+        if found.returned and self.champion is not None:
+            # What is in service goes on: a candidate that the gate refuses ends the retraining.
+            self.known = self.champion
+            title = "Refused: what is in service goes on"
+            found = found._replace(title=title, returned=None)
         if not found.returned:
-            self.champion = model
+            self.champion = self.known
             self.reference, self.served = self._expected(), pd.DataFrame()
             self._measure()
         return found
