@@ -243,7 +243,7 @@ def take(step: str, folder: Path, store: Path) -> None:
     if step == "ingest":
         facts[step] = steps.ingest(*own, path["rows"])
     elif step == "validate":
-        facts[step] = steps.validate(NAME, order, path["rows"], path["valid"])
+        facts[step] = steps.validate(*own, path["rows"], path["valid"])
     elif step == "build_features":
         facts[step] = steps.build_features(*own, path["valid"], path["joined"])
     elif step == "train":

@@ -20,7 +20,7 @@ def training(loop: str, store: str = "", order: str = "{}") -> str:
     order: the Retraining as driftloop.training.order writes it; by default a manual one, now.
     """
     rows = lent(ingest(loop=loop, store=store, order=order))
-    valid = lent(validate(loop=loop, order=order, rows=rows.outputs["rows"]))
+    valid = lent(validate(loop=loop, store=store, order=order, rows=rows.outputs["rows"]))
     joined = lent(build_features(loop=loop, store=store, order=order, valid=valid.outputs["valid"]))
     joined.set_display_name("Build features")
     frame = joined.outputs["joined"]

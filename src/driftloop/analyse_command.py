@@ -37,10 +37,23 @@ def analyse(
         if case.loop.spec.objective.classes:
             what, allowed = "the objective", "of two outcomes: see by_class in driftloop card"
             raise InvalidInput(what, f"loop {loop}", allowed, "one of classes")
-        raise InvalidInput("the analysis", f"bundle {wanted}", "present", "an older bundle's facts")
+        raise InvalidInput("the analysis", f"bundle {wanted}", "present", absent(manifest.facts))
     console = Console(soft_wrap=True)
     for line in lines(wanted, found):
         console.print(line, markup=False, highlight=False)
+
+
+def absent(facts: Mapping[str, Any]) -> str:
+    """Return why the facts of a bundle hold no analysis.
+
+    >>> absent({})
+    "an older bundle's facts"
+    """
+    if facts.get("by_class"):
+        return "a bundle of classes, which are not analysed: 'driftloop card' shows their confusion"
+    if facts.get("streamed"):
+        return "a bundle made with training.memory, whose rows are not analysed"
+    return "an older bundle's facts"
 
 
 def lines(version: str, found: Mapping[str, Any]) -> list[str]:

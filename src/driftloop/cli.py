@@ -218,6 +218,8 @@ def _story(row: dict[str, Any], found: dict[str, Any]) -> list[str]:
         lines += [f"  {cause['kind']}: {text}" for text in cause["evidence"]]
     lines += ["", f"What came of it: {row['verdict']} {row['version']}".rstrip()]
     lines += [f"  {reason}" for reason in row["reasons"]]
+    if row.get("warnings"):
+        lines += ["", "What its steps warned of:", *(f"  {one}" for one in row["warnings"])]
     sent = [one for one in found.get("returned") or () if one.get("retraining") == row["id"]]
     if sent:
         lines += ["", "How stages sent the loop back:", *(f"  {_way(one)}" for one in sent)]

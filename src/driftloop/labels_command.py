@@ -18,7 +18,6 @@ from rich.table import Table
 from driftloop import clock, parquet, usecase
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import CATEGORY
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -149,9 +148,8 @@ def take(
     _say(console, [f"{len(found.taken)} labels taken by {found.method}, {undecided}."])
     label = case.loop.spec.objective.label
     earlier = None if known is None else _parquet(known)
-    reports = adjudication.reports(found.taken, planned, label, classes, earlier)
-    if case.loop.spec.objective.classes:
-        reports = reports.rename(columns={"class": CATEGORY}).assign(value=1.0)
+    named = bool(case.loop.spec.objective.classes)
+    reports = adjudication.reports(found.taken, planned, label, classes, earlier, categories=named)
     _write(out, reports)
     _say(console, [f"{out}: {len(reports)} outcomes."])
     _audited(console, case, planned, found.taken)
@@ -192,12 +190,13 @@ def errors(
     told = core.judge(found.rate, policy.max_errors, len(found.order), "the surest rows")
     _say(console, [f"Back to data engineering: {told.reason}"] if told else [])
     if fix:
+        # What judges a correction has no say in it: suspects are sought among earlier rows alone.
         early, entities, fit_and_score = labels_traffic.held_out(case, rows)
-        suspects = found.order[np.isin(found.order, early)]
+        before = labels_traffic.probabilities(case, early, rng)
+        own = core.find(early.codes, before, early.classes, decidable=policy.decidable)
         effect = correction.effects(
-            fit_and_score, rows.codes[early], np.searchsorted(early, suspects),
-            found.proposed[early], [fix], rng, entities=entities,
-        )  # fmt: skip
+            fit_and_score, early.codes, own.order, own.proposed, [fix], rng, entities=entities
+        )
         _say(console, [effect[0].sentence()])
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from driftloop import settled
 from driftloop.archive import Archive
 from driftloop.evaluation import loss
 from driftloop.labels import errors, out_of_fold
 from driftloop.labels.classes import NONE, Codes, Floats
+from driftloop.labels.classes import codes as codes_of
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.training import fit, split
 from driftloop.usecase import Span, UseCase
@@ -27,7 +29,10 @@ DAY = pd.Timedelta(days=1)
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """``rows`` of the traffic, newest last, with ``positives``, and their labels as ``codes``."""
+    """``rows`` of the traffic, newest last, with ``positives``, and their labels as ``codes``.
+
+    Where the objective has classes, with the ``category`` too.
+    """
 
     rows: pd.DataFrame
     codes: Codes
@@ -35,14 +40,17 @@ class Labelled:
 
 
 def read(case: UseCase, span: Span, most: int) -> Labelled:
-    """Return the newest ``most`` rows of ``span`` with what became of them in the end."""
+    """Return the newest ``most`` rows of ``span`` with what became of them in the end.
+
+    A row that is not mature by then has no label; one without an outcome as its source says.
+    """
     traffic = case.read(span)
-    unfolding = Unfolding(traffic)
-    unfolding.advance(traffic.outcomes["known_time"].max())
-    rows = traffic.requests.assign(positives=unfolding.positives)
-    if unfolding.category is not None:
-        rows = rows.assign(**{CATEGORY: unfolding.category})
-    return _labelled(case, rows.tail(most).reset_index(drop=True))
+    known = settled.rows(case, traffic).rows.set_index("prediction_id")
+    rows = traffic.requests.tail(most)
+    told = [name for name in ("positives", CATEGORY) if name in known]
+    labels = known[told].reindex(rows["row_id"])
+    rows = rows.assign(**{name: labels[name].to_numpy() for name in told})
+    return _labelled(case, rows.reset_index(drop=True))
 
 
 def joined(case: UseCase, span: Span, most: int) -> Labelled:
@@ -78,8 +86,8 @@ def probabilities(case: UseCase, labelled: Labelled, rng: np.random.Generator) -
     return out_of_fold.probabilities(fit_and_predict, labelled.codes, rng, entities=entities)
 
 
-def held_out(case: UseCase, labelled: Labelled) -> tuple[Codes, pd.Series[Any], Any]:
-    """Return the positions before the hold-out, the held-out rows' entities, and what scores them.
+def held_out(case: UseCase, labelled: Labelled) -> tuple[Labelled, pd.Series[Any], Any]:
+    """Return the rows before the hold-out, the held-out rows' entities, and what scores those.
 
     The last is a ``correction.FitAndScore`` over positions among the first.
     """
@@ -90,12 +98,21 @@ def held_out(case: UseCase, labelled: Labelled) -> tuple[Codes, pd.Series[Any], 
     truth = labelled.codes[is_late]
 
     def fit_and_score(positions: Codes, codes: Codes) -> Floats:
-        taught = early.iloc[positions].assign(**_taught(case, codes, labelled.classes))
+        taught = _taught(case, early.iloc[positions], codes)
         p = _predicted(case, fit.fit(case, name, taught), late, labelled.classes)
         losses: Floats = -np.log(np.clip(p[np.arange(len(late)), truth], loss.CLIP, 1))
         return losses
 
-    return np.flatnonzero(~is_late), late[case.loop.spec.gate.entity], fit_and_score
+    before = _labelled(case, early.reset_index(drop=True))
+    return before, late[case.loop.spec.gate.entity], fit_and_score
+
+
+def _taught(case: UseCase, rows: pd.DataFrame, codes: Codes) -> pd.DataFrame:
+    """Return rows of one impression with the labels ``codes`` in place of their own."""
+    classes = case.loop.spec.objective.classes
+    if not classes:
+        return rows.assign(positives=codes.astype("float64"))
+    return rows.assign(**{CATEGORY: np.asarray(classes, dtype=object)[codes]})
 
 
 def _predicted(case: UseCase, model: Any, rows: pd.DataFrame, classes: Sequence[str]) -> Floats:
@@ -108,21 +125,12 @@ def _predicted(case: UseCase, model: Any, rows: pd.DataFrame, classes: Sequence[
     return found
 
 
-def _taught(case: UseCase, codes: Codes, classes: Sequence[str]) -> dict[str, Any]:
-    """Return what rows of weight 1 have where ``codes`` are their labels."""
-    if case.loop.spec.objective.classes:
-        return {CATEGORY: np.asarray(classes, object)[codes]}
-    return {"positives": codes.astype("float64")}
-
-
 def _labelled(case: UseCase, rows: pd.DataFrame) -> Labelled:
     classes = case.loop.spec.label_classes
-    if case.loop.spec.objective.classes:
-        places = pd.Index(classes).get_indexer(pd.Index(rows[CATEGORY]))
-        alone = rows["weight"].to_numpy("float64") == 1
-        return Labelled(rows, np.where(alone, places, NONE).astype("int64"), classes)
-    codes = errors.single(rows["positives"], rows["weight"], len(classes))
-    return Labelled(rows, codes, classes)
+    if not case.loop.spec.objective.classes:
+        return Labelled(rows, errors.single(rows["positives"], rows["weight"]), classes)
+    named = codes_of(rows[CATEGORY], classes, f"the traffic of {case.name}")
+    return Labelled(rows, np.where(rows["weight"] == 1, named, NONE), classes)
 
 
 def _archive_features(

@@ -23,6 +23,7 @@ from driftloop.spec.data import Data, LabelSource
 from driftloop.spec.features import Features
 from driftloop.spec.gate import Gate
 from driftloop.spec.imbalance import Imbalance
+from driftloop.spec.labelling import Labelling
 from driftloop.spec.memory import Memory
 from driftloop.spec.objective import Objective
 from driftloop.spec.orders import Orders
@@ -215,6 +216,15 @@ class LoopSpec(Spec):
         if self.objective.name in {one.name for one in self.business.alternatives}:
             name = self.objective.name
             raise ValueError(f"business.alternatives of other names than the objective's, '{name}'")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_its_classes(self) -> LoopSpec:
+        # A cluster's API server writes the default where nothing is given.
+        unsaid = Labelling.model_fields["classes"].default
+        given, classes = self.data.labelling.classes, self.objective.classes
+        if classes and given not in (unsaid, classes):
+            raise ValueError("no data.labelling.classes other than objective.classes")
         return self
 
     @property

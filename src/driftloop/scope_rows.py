@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from driftloop import settled
 from driftloop.archive import Archive
-from driftloop.labels import join
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.traffic import Traffic
 from driftloop.usecase import UseCase
-from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import FileStore
 
 MOST_ROWS = 200_000
@@ -30,19 +29,10 @@ def labelled(case: UseCase, traffic: Traffic) -> tuple[pd.DataFrame, float]:
 
     And the share of all mature rows that have one.
     """
-    if traffic.requests.empty:
-        raise InvalidInput("the traffic", f"use case {case.name}", "one or more rows", "none")
-    spec, end = case.loop.spec, _end(traffic)
-    source = spec.label_source
-    records = traffic.requests.rename(columns={"row_id": "prediction_id"})
-    names = {"row_id": "prediction_id", "positives": "value"}
-    reports = traffic.outcomes.rename(columns=names).assign(label=source.name)
-    classes = spec.objective.classes
-    if classes:  # As reported, an outcome among classes is one, whatever its row stands for.
-        reports["value"] = 1.0
-    found = join.join(records, reports, source, end.to_pydatetime(), classes)
+    found = settled.rows(case, traffic)
     mature = found.coverage.records - found.coverage.immature
-    rows = found.rows[found.rows["event_time"] >= end - spec.training.window]
+    start = settled.end(traffic) - case.loop.spec.training.window
+    rows = found.rows[found.rows["event_time"] >= start]
     return rows.reset_index(drop=True), len(found.rows) / max(1, mature)
 
 
@@ -77,9 +67,3 @@ def _compute(
             for view, found in case.compute_features(history, day).items():
                 archive.put_features(view, day.to_pydatetime(), found)
         step()
-
-
-def _end(traffic: Traffic) -> pd.Timestamp:
-    times = [traffic.requests["event_time"].max(), traffic.outcomes["known_time"].max()]
-    latest: pd.Timestamp = max(time for time in times if not pd.isna(time))
-    return latest

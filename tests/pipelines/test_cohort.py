@@ -117,7 +117,7 @@ def _trained(store: FileStore, end: pd.Timestamp, folder: Path) -> tuple[str, st
     at = {n: str(folder / n) for n in ("rows", "valid", "joined", "candidate", "release", "scored")}
     order, uri = Order("ads-ctr", 1, end.to_pydatetime()).to_json(), store.uri
     facts = steps.ingest("ads_ctr", uri, order, at["rows"])
-    steps.validate("ads_ctr", order, at["rows"], at["valid"])
+    steps.validate("ads_ctr", uri, order, at["rows"], at["valid"])
     steps.build_features("ads_ctr", uri, order, at["valid"], at["joined"])
     facts |= steps.train("ads_ctr", order, at["joined"], at["candidate"], at["release"])
     models = {name: at[name] for name in ("candidate", "release")}

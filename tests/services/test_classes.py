@@ -105,7 +105,7 @@ def _trained(store: str, order: str, folder: Path) -> tuple[str, pd.DataFrame]:
         name: str(folder / name) for name in ("rows", "valid", "joined", "scored", "model", "new")
     }
     steps.ingest("tickets", store, order, at["rows"])
-    steps.validate("tickets", order, at["rows"], at["valid"])
+    steps.validate("tickets", store, order, at["rows"], at["valid"])
     steps.build_features("tickets", store, order, at["valid"], at["joined"])
     facts = steps.train("tickets", order, at["joined"], at["model"], at["new"])
     models = {"candidate": at["model"], "release": at["new"]}

@@ -37,7 +37,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     order = Order("ads-ctr", 1, end.to_pydatetime(), spec=spec).to_json()
     at = {n: str(folder / n) for n in ("rows", "valid", "joined", "candidate", "release", "scored")}
     told: dict[str, Any] = {"ingest": steps.ingest("ads_ctr", store, order, at["rows"])}
-    told["validate"] = steps.validate("ads_ctr", order, at["rows"], at["valid"])
+    told["validate"] = steps.validate("ads_ctr", store, order, at["rows"], at["valid"])
     steps.build_features("ads_ctr", store, order, at["valid"], at["joined"])
     told["train"] = steps.train("ads_ctr", order, at["joined"], at["candidate"], at["release"])
     models = {name: at[name] for name in ("candidate", "release")}

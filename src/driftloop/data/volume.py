@@ -50,7 +50,17 @@ def judge(
 
     ``times``: of all rows, with their zone; a day is whole ``promise.lag`` after its end.
     """
-    days = count(times, now, promise)
+    return judge_days(by_day(times), now, promise, source)
+
+
+def by_day(times: pd.Series[pd.Timestamp]) -> pd.Series[int]:
+    """Return how many of ``times`` each day has that has any; parts of the rows add up."""
+    return times.dt.floor("D").value_counts()
+
+
+def judge_days(rows: pd.Series[int], now: datetime, promise: Volume, source: str) -> Finding | None:
+    """Return what ``judge`` does, of each day's number of ``rows``."""
+    days = _count(rows, now, promise)
     if days is None or len(days.before) < FEWEST or not days.before.sum():
         return None
     ratio, p = days.rows / float(days.before.mean()), surprise(days.rows, days.before)
@@ -64,18 +74,18 @@ def judge(
     return Finding(source, "volume", sentence, ratio, promise.factor, bool(far and p < level))
 
 
-def count(times: pd.Series[pd.Timestamp], now: datetime, promise: Volume) -> Days | None:
+def _count(rows: pd.Series[int], now: datetime, promise: Volume) -> Days | None:
     """Return the rows of the newest whole day and of the days before it, empty ones included.
 
     The day of the first row is left out: nothing says that it is whole.
     """
     day = (instants.utc(now) - promise.lag).floor("D") - DAY
-    first = times.min().floor("D") + DAY
-    if pd.isna(first) or first > day:
+    if rows.empty or rows.index.min() + DAY > day:
         return None
+    first = rows.index.min() + DAY
     start = max(first, day - promise.days * DAY)
     every = pd.date_range(start, day, freq="D")
-    counts = times.dt.floor("D").value_counts().reindex(every, fill_value=0)
+    counts = rows.reindex(every, fill_value=0)
     before = counts.iloc[:-1]
     if promise.seasonality == "weekly":
         before = before[every[:-1].weekday == day.weekday()]

@@ -78,7 +78,7 @@ def returned(found: ErrorAnalysis, wrong_labels: float = WRONG_LABELS) -> list[R
         worst = max(labels, key=lambda one: one.wrong * one.rows)
         reason = (
             f"Of {worst.part} about {worst.wrong:.1%} of the labels seem to be wrong, on "
-            f"{worst.rows} held-out rows; {wrong_labels:.0%} may be."
+            f"{worst.rows} held-out rows; {wrong_labels:.1%} may be."
         )
         back.append(RULES["label_errors"].returned(reason))
     if missing:

@@ -24,7 +24,7 @@ from driftloop.development import (
     probes,
     selection,
 )
-from driftloop.development.actions import Action
+from driftloop.development.actions import WRONG_LABELS, Action
 from driftloop.development.baselines import Comparison
 from driftloop.development.dropping import Dropped, Fit
 from driftloop.development.error_analysis import ErrorAnalysis
@@ -52,7 +52,8 @@ class Subject:
 
     ``predict``: the judged model's; ``fit``: fits its recipe again (None: no fit is tried);
     ``named``: columns whose values are parts; ``others``, ``suspicion``: see error_analysis.py;
-    ``leakage``: the share of the deviance that one column may explain.
+    ``leakage``: the share of the deviance that one column may explain; ``wrong_labels``: the share
+    of a part's labels that may be wrong.
     """
 
     columns: tuple[str, ...]
@@ -64,6 +65,7 @@ class Subject:
     suspicion: str = ""
     leakage: float = 0.8
     metric: str = "log_loss"
+    wrong_labels: float = WRONG_LABELS
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Analysis:
     probes: tuple[Probe, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     actions: tuple[Action, ...] = field(default=())
+    wrong_labels: float = WRONG_LABELS
 
     @property
     def suggestions(self) -> list[Suggestion]:
@@ -86,7 +89,8 @@ class Analysis:
     def returned(self) -> list[Returned]:
         """Return what sends the loop back to an earlier stage."""
         whole = self.comparison.returned
-        return [*([whole] if whole else []), *actions.returned(self.errors)]
+        back = actions.returned(self.errors, self.wrong_labels)
+        return [*([whole] if whole else []), *back]
 
     def to_data(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
@@ -128,7 +132,8 @@ def _analysed(
     probed = probes.probe(early, late, columns, entity, subject.leakage, rng)
     dropped = _dropped(early, late, subject, found, rng)
     told = actions.ranked(errors, subject.metric)
-    return Analysis(compared, errors, tuple(found), tuple(probed), tuple(dropped), tuple(told))
+    of_columns = tuple(found), tuple(probed), tuple(dropped)
+    return Analysis(compared, errors, *of_columns, tuple(told), subject.wrong_labels)
 
 
 def _newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from driftloop.labels import label_model, outcomes
 from driftloop.labels.classes import NONE
 from driftloop.labels.votes import Votes
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 
 MANY = 3
 """Reviewers from which on they are weighed."""
@@ -80,12 +81,15 @@ def reports(
     label: str,
     classes: Sequence[str],
     known: pd.DataFrame | None = None,
+    *,
+    categories: bool = False,
 ) -> pd.DataFrame:
     """Return ``taken`` labels as outcomes of ``label``, and the class beside them as ``class``.
 
-    ``value`` is the class's place in ``classes``: of two 0 and 1. ``records``: prediction_id and
-    event_time of what was reviewed; ``known``: earlier outcomes, each of which one replaces. Raise
-    InvalidInput for a missing column and an id of no record.
+    ``value`` is the class's place in ``classes``: of two 0 and 1. With ``categories``, as of an
+    objective with classes, it is 1 and the class is the ``category``. ``records``: prediction_id
+    and event_time of what was reviewed; ``known``: earlier outcomes, each of which one replaces.
+    Raise InvalidInput for a missing column and an id of no record.
     """
     outcomes.require(records, ("prediction_id", "event_time"), "the records")
     asked = records.drop_duplicates("prediction_id").set_index("prediction_id")["event_time"]
@@ -94,13 +98,14 @@ def reports(
     strange = ~ids.isin(asked.index)
     if strange.any():
         raise InvalidInput("an id", WHERE, "that of a record", ids[strange].iloc[0])
-    found = pd.DataFrame({"prediction_id": ids, "label": label, "value": codes.astype("float64")})
+    value = np.ones(len(codes)) if categories else codes.astype("float64")
+    found = pd.DataFrame({"prediction_id": ids, "label": label, "value": value})
     found["event_time"] = asked.loc[ids].to_numpy()
     found["known_time"] = taken["known_time"].to_numpy()
     for name in ("event_time", "known_time"):
         found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
     found["revision"] = _revisions(ids, label, known)
-    found["class"] = taken["label"].to_numpy()
+    found[CATEGORY if categories else "class"] = taken["label"].to_numpy()
     return found.reset_index(drop=True)
 
 

@@ -7,8 +7,8 @@ import os
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ from driftloop.parity_check import Checked
 from driftloop.rollout.arm import Arm
 from driftloop.services.controller.controller import Controller
 from driftloop.traffic import Traffic
+from driftloop.training import outcome
 from driftloop.training.order import Order
 from driftloop.training.outcome import Outcome
-from driftloop.training.promises import SOURCE
 from driftloop.training.target import Answers
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import signature, times
@@ -78,16 +78,20 @@ class EventLog:
 
 @dataclass(frozen=True)
 class LaptopActuators:
-    """Trains in a pipeline process and promotes by a new pair behind the router."""
+    """Trains in a pipeline process and promotes by a new pair behind the router.
+
+    ``source``: which of the loop's sources is replayed.
+    """
 
     pipeline: PipelineProcess
     serving: Serving
     store: ObjectStore
+    source: str
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome:
         """Run the pipeline while the next pair's processes import their libraries."""
         self.serving.stand_by()
-        return self.pipeline.train(order, self.store)
+        return self.pipeline.train(replace(order, source=self.source), self.store)
 
     def promote(self, version: str) -> None:
         """Switch to the bundle's pair; the others are drained and ended."""
@@ -165,7 +169,7 @@ def _assembled(
     store = open_store(os.environ.get("DRIFTLOOP_STORE") or str(folder / "store"))
     private, public = environment.keys(os.environ)
     environ = environment.for_children(usecase, store.uri, os.environ)
-    environ |= {signature.TRUSTED_KEYS: public, SOURCE: usecase.source_name(request.span)}
+    environ |= {signature.TRUSTED_KEYS: public}
     root = environment.project_root(usecase)
     inbox: queue.Queue[CloudEvent] = queue.Queue(maxsize=1000)
     with ExitStack() as stack:
@@ -184,7 +188,8 @@ def _assembled(
         # The pipeline alone may sign; whoever serves only verifies.
         signing = environ | {signature.SIGNING_KEY: private}
         pipeline = PipelineProcess(package, folder / "pipelines", signing)
-        actuators = LaptopActuators(pipeline, serving, store)
+        source = usecase.source_name(request.span)
+        actuators = LaptopActuators(pipeline, serving, store, source)
         controller = Controller(usecase.loop, ledger, actuators, log.emit)
         # Feast takes seconds to import; by now the children are importing beside us.
         from driftloop.adapters.feast_repository import FeatureRepository
@@ -218,6 +223,7 @@ def _replay(replay: Replay, console: Console) -> None:
 def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
     loop, traffic = request.usecase.loop, replay.traffic
     served, ledger = replay.served, replay.controller.ledger
+    rows = ledger.retrainings(loop.name)
     identity = {
         "usecase": request.usecase.name,
         "loop": loop.name,
@@ -232,7 +238,7 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
         "kpi_unit": loop.spec.objective.kpi.unit,
         "kpi": summary.kpi_periods(served.cohorts, loop),
         "changes": summary.changes(traffic, log.events, replay.start),
-        "retrainings": summary.retrainings(ledger.retrainings(loop.name)),
+        "retrainings": summary.retrainings(rows, _warnings(replay.archive.store, loop.name, rows)),
         "decisions": ledger.decisions(loop.name),
         "comparison": {},
         "analysis": newest.facts(replay.archive.store, loop.name).get("analysis"),
@@ -240,6 +246,18 @@ def _summary(request: Request, replay: Replay, log: EventLog) -> dict[str, Any]:
     if traffic.changes:
         facts |= summary.truth(traffic, log.events, replay.start, SETTLE)
     return identity | summary.data_facts(traffic, summary.counts(log.events) | facts)
+
+
+def _warnings(
+    store: ObjectStore, loop: str, rows: list[dict[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """Return what each Retraining's steps warned of, as its verdict says; nothing without one."""
+    found = {}
+    for row in rows:
+        with suppress(KeyError):
+            left = outcome.read(store.get(outcome.key(loop, row["name"])))
+            found[row["name"]] = left.warnings
+    return found
 
 
 def _compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,8 +36,10 @@ def counts(events: Events) -> dict[str, Any]:
     }
 
 
-def retrainings(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the ledger's Retrainings as the summary lists them."""
+def retrainings(
+    rows: list[dict[str, Any]], warnings: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return the ledger's Retrainings as the summary lists them, with their steps' ``warnings``."""
     return [
         {
             "id": row["name"],
@@ -46,6 +48,7 @@ def retrainings(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "verdict": row["verdict"],
             "version": row["version"],
             "reasons": row["reasons"] or [],
+            "warnings": list(warnings.get(row["name"], ())),
         }
         for row in rows
     ]

@@ -38,6 +38,7 @@ def render(manifest: Mapping[str, Any], verdict: Mapping[str, Any], baseline: Ba
         document.section("Against baselines", analysis.baselines(facts.get("analysis") or {})),
         *classes.sections(facts.get("by_class")),
         document.section("What the gate said", _gate(verdict)),
+        document.section("Warnings", _warnings(verdict)),
         document.section("Slices", _slices(verdict.get("slices") or ())),
         document.section(analysis.FAILS, analysis.failures(facts.get("analysis") or {})),
         document.section("Columns", analysis.columns(facts.get("analysis") or {})),
@@ -127,6 +128,12 @@ def _gate(verdict: Mapping[str, Any]) -> str:
     said = f'<p><span class="verdict {escape(name)}">{escape(name)}</span></p>'
     reasons = paragraphs([str(reason) for reason in verdict.get("reasons") or ()])
     return said + reasons + (table(["cost", "measured"], costs, numbers={1}) if cost else "")
+
+
+def _warnings(verdict: Mapping[str, Any]) -> str:
+    """Return what the steps warned of: broken promises of the source, rare positives, old data."""
+    found = [str(one) for one in verdict.get("warnings") or ()]
+    return paragraphs(found) if found else sections.empty("The steps warned of nothing.")
 
 
 def _slices(found: Sequence[Mapping[str, Any]]) -> str:

@@ -144,7 +144,8 @@ def _trial(
             return None
         answer = ours.recv()
     except EOFError:
-        answer = f"Its process ended with code {process.exitcode}, as if memory ran out."
+        process.join()  # Before that nobody knows its code.
+        answer = _ended(process.exitcode)
     finally:
         process.kill()
         process.join()
@@ -153,6 +154,12 @@ def _trial(
         raise RunFailed(f"A sample run of '{estimator}' failed: {answer}")
     assert isinstance(answer, trial.Outcome)
     return answer
+
+
+def _ended(code: int | None) -> str:
+    """Return what became of a process that said nothing: it tells what it raises."""
+    killed = ", as if memory ran out" if code is not None and code < 0 else ""
+    return f"Its process ended with code {code}{killed}."
 
 
 def _take(

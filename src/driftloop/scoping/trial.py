@@ -36,7 +36,7 @@ class Outcome:
 def run(case: UseCase, estimator: str, early: Path, late: Path, answer: Connection) -> None:
     """Fit on the rows in the file ``early``, judge on those in ``late``, and send the Outcome.
 
-    What a person can understand of a failure is sent as its sentence instead.
+    Of a failure its sentence is sent instead: what a use case's own code raised with its name.
     """
     try:
         rows = parquet.load(early.read_bytes())
@@ -49,5 +49,7 @@ def run(case: UseCase, estimator: str, early: Path, late: Path, answer: Connecti
         answer.send(Outcome(seconds, memory, losses))
     except (DriftloopError, ValueError) as error:
         answer.send(str(error))
+    except Exception as error:
+        answer.send(f"{type(error).__name__}: {error}")
     finally:
         answer.close()

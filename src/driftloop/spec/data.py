@@ -49,10 +49,12 @@ class LabelSource(Spec):
 class Data(Spec):
     """Sources and what is promised of them.
 
-    ``labels``: where each kind of outcome comes from, by name; ``label_maturity``: time after
-    which a row without a label counts as negative, and the maturity of a label that is not
-    named; ``freshness``: oldest acceptable newest row; ``max_rejected``: share of bad rows at
-    which a run stops.
+    ``labels``: where each kind of outcome comes from, by name; ``label_maturity``: of a
+    label that is not named there, the age from which it counts: a row without an outcome by then
+    is unknown and left out, unless a named one says ``absent: negative``; ``freshness``: oldest
+    acceptable newest row; ``max_rejected``: share of bad rows at which a run stops;
+    ``training_source``: whose contract a training's rows are to keep where
+    its order says nothing (left out: that of the first).
     """
 
     sources: tuple[Source, ...] = Field(min_length=1, max_length=20)
@@ -61,6 +63,7 @@ class Data(Spec):
     freshness: Duration
     max_rejected: Share
     labelling: Labelling = Field(default_factory=Labelling)
+    training_source: str = ""
 
     @field_validator("labels")
     @classmethod
@@ -72,6 +75,8 @@ class Data(Spec):
     @model_validator(mode="after")
     def _refer_to_sources(self) -> Data:
         known = {source.name: source.contract for source in self.sources}
+        if self.training_source and self.training_source not in known:
+            raise ValueError(f"a trainingSource among {sorted(known)}")
         for source in self.sources:
             for one in source.contract.refers if source.contract else ():
                 other = known.get(one.source)
@@ -88,8 +93,9 @@ class Data(Spec):
         return LabelSource.model_validate({"name": name, "maturity": maturity})
 
     def read_from(self, name: str) -> Source:
-        """Return the source that rows are said to be from, the first where nothing is said."""
-        return self.source(name) if name else self.sources[0]
+        """Return the source ``name``; of '' that of the loop's trainings, the first unless said."""
+        wanted = name or self.training_source
+        return self.source(wanted) if wanted else self.sources[0]
 
     def source(self, name: str) -> Source:
         """Return the source of that name."""

@@ -25,7 +25,8 @@ class Review(Spec):
 class Labelling(Spec):
     """How labels are made and checked.
 
-    ``classes``: their names in order, of two the negative one first; ``decidable``: whether a
+    ``classes``: their names in order, of two the negative one first (where the objective has
+    classes, those, and nothing else may be said); ``decidable``: whether a
     person could tell the class from a row, as of a text and not of a click; ``max_errors``: the
     share of wrong labels that the charter allows.
     """

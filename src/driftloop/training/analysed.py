@@ -48,6 +48,7 @@ def of_candidate(
         named=spec.gate.slices.columns,
         leakage=spec.gate.leakage,
         metric=spec.objective.metric,
+        wrong_labels=spec.data.labelling.max_errors,
     )
     fitted, judged = _newest(early, MOST_EARLY), _newest(late, MOST_LATE)
     return analysis.analyse(_typed(usecase, fitted), _typed(usecase, judged), subject, rng)

@@ -1,7 +1,7 @@
-"""Carried: what sends a loop back, from the step that found it to the verdict. Pure.
+"""Carried: what sends a loop back, and warnings, from the step that found it to the verdict. Pure.
 
-A step's facts hold its list under ``returned``. The steps after it have it in the facts of what
-they read, and hand it on, so that the gate writes all of them beside its verdict.
+A step's facts hold its lists under ``returned`` and ``warnings``. The steps after it have them in
+the facts of what they read, and hand them on, so that the gate writes all beside its verdict.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from driftloop.stages.returned import Returned
 from driftloop_contracts.errors import InvalidInput
 
 KEY = "returned"
+WARNINGS = "warnings"
 MOST = 20
 """Returns of one run that are kept, the first ones found."""
 
@@ -32,6 +33,18 @@ def of(facts: Mapping[str, Any]) -> tuple[Returned, ...]:
     return tuple(returned.from_data(one) for one in found[:MOST])
 
 
+def warnings(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the sentences that the facts of a step, or a verdict, warn a person with.
+
+    >>> warnings({}), warnings({"warnings": ["Too old."]})
+    ((), ('Too old.',))
+    """
+    found = facts.get(WARNINGS) or ()
+    if not isinstance(found, list | tuple):
+        raise InvalidInput(WARNINGS, "a step's facts", "a list of sentences", found)
+    return tuple(str(one) for one in found[:MOST])
+
+
 def onward(facts: Mapping[str, Any], *before: Mapping[str, Any]) -> Facts:
     """Return a step's facts with what the steps ``before`` it found, each once, theirs first.
 
@@ -42,5 +55,7 @@ def onward(facts: Mapping[str, Any], *before: Mapping[str, Any]) -> Facts:
     """
     told = [one for each in (*before, facts) for one in of(each)]
     listed = [one.to_data() for one in dict.fromkeys(told)]
+    warned = list(dict.fromkeys(one for each in (*before, facts) for one in warnings(each)))
     own = {name: value for name, value in facts.items() if name != KEY}
+    own |= {WARNINGS: warned[:MOST]} if warned else {}
     return own | ({KEY: listed[:MOST]} if listed else {})

@@ -35,24 +35,37 @@ def facts(
     early, late = parts
     rng, metrics = np.random.default_rng(work.number), scoring.metrics(losses, case.loop)
     newest = max(part["event_time"].max() for part in parts)
-    allowed = case.loop.spec.retrain.max_age
-    aged = staleness.age(pd.Series([newest]), work.cutoff, allowed)
+    sums = float(early["positives"].sum()), float(early["weight"].sum())
+    found: Facts = {"metrics": metrics} | told(case, work, newest, losses, sums)
+    if case.loop.spec.objective.classes:
+        return found | confusion.measure(losses, case.loop, rng)
+    own = analysed.of_candidate(case, early, late, candidate, trained, rng)
+    found["returned"] = [*found["returned"], *(back.to_data() for back in own.returned)]
+    return found | {"analysis": own.to_data()}
+
+
+def told(
+    case: UseCase,
+    work: Order,
+    newest: pd.Timestamp,
+    losses: pd.DataFrame,
+    early: tuple[float, float],
+) -> Facts:
+    """Return ``warnings`` and ``returned``: of data that are too old, and of too few positives.
+
+    ``newest``: time of the newest row; ``early``: positives and impressions before the hold-out.
+    """
+    aged = staleness.age(pd.Series([newest]), work.cutoff, case.loop.spec.retrain.max_age)
     backs: list[Returned | None] = [aged.returned()]
     warnings = [aged.sentence] if aged.is_stale else []
-    if case.loop.spec.objective.classes:
-        told = confusion.measure(losses, case.loop, rng)
-    else:
-        found = analysed.of_candidate(case, early, late, candidate, trained, rng)
+    if not case.loop.spec.objective.classes:
         rare = _rare(case, early, losses)
-        warnings, backs = [*rare.warnings(), *warnings], [rare.returned(), *backs, *found.returned]
-        told = {"analysis": found.to_data()}
-    returned = [back.to_data() for back in backs if back]
-    return {"metrics": metrics, "warnings": warnings, "returned": returned} | told
+        warnings, backs = [*rare.warnings(), *warnings], [rare.returned(), *backs]
+    return {"warnings": warnings, "returned": [back.to_data() for back in backs if back]}
 
 
-def _rare(case: UseCase, early: pd.DataFrame, losses: pd.DataFrame) -> imbalance.NoToAll:
-    known, shown = float(early["positives"].sum()), float(early["weight"].sum())
-    spec = case.loop.spec
+def _rare(case: UseCase, early: tuple[float, float], losses: pd.DataFrame) -> imbalance.NoToAll:
+    (known, shown), spec = early, case.loop.spec
     return imbalance.says_no_to_everything(
         losses,
         spec.gate.entity,

@@ -21,7 +21,8 @@ class Order:
     ``cutoff``: nothing known later is used; ``champion``: the version in service ('' for none);
     ``onset``: since when the world has been different (None: not known to have changed);
     ``quarantine``: intervals whose rows came from a broken upstream; ``spec``: the loop's, where
-    it is declared elsewhere than in the use case's loop.yaml.
+    it is declared elsewhere than in the use case's loop.yaml; ``source``: which of its sources the
+    rows are from ('' for what the loop says).
     """
 
     loop: str
@@ -32,6 +33,7 @@ class Order:
     onset: datetime | None = None
     quarantine: tuple[tuple[datetime, datetime], ...] = ()
     spec: Mapping[str, Any] | None = None
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -40,6 +42,8 @@ class Order:
 
     def to_json(self) -> str:
         """Return the order as the pipeline's one parameter beside ``loop`` and ``store``."""
+        # Left out where there is none, so that the steps of an older image can read it.
+        source = {"source": self.source} if self.source else {}
         return json.dumps(
             {
                 "number": self.number,
@@ -49,6 +53,7 @@ class Order:
                 "onset": times.to_text(self.onset) if self.onset else None,
                 "quarantine": [[times.to_text(a), times.to_text(b)] for a, b in self.quarantine],
                 "spec": self.spec,
+                **source,
             }
         )
 
@@ -61,7 +66,8 @@ def parse(loop: str, text: str, now: datetime) -> Order:
     """
     try:
         given = json.loads(text or "{}")
-        known = {"number", "cutoff", "cause", "champion", "onset", "quarantine", "spec"}
+        own = {"number", "cutoff", "cause", "champion", "onset", "quarantine", "spec"}
+        known = own | {"source"}
         for name in set(given) - known:
             raise InvalidInput(name, WHERE, f"one of {sorted(known)}", name)
         quarantine = [
@@ -76,6 +82,7 @@ def parse(loop: str, text: str, now: datetime) -> Order:
             onset=_time(given["onset"], "onset") if given.get("onset") else None,
             quarantine=tuple(quarantine),
             spec=given.get("spec"),
+            source=str(given.get("source", "")),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(

@@ -19,7 +19,7 @@ class Outcome:
 
     ``predicted``: its mean prediction over the champion's, on the same rows (None: not known);
     ``returned``: what the steps found that sends the loop back to an earlier stage; ``cutoff``: of
-    the run, None where its verdict does not say it.
+    the run, None where its verdict does not say it; ``warnings``: what the steps warn a person of.
     """
 
     verdict: str
@@ -29,6 +29,7 @@ class Outcome:
     predicted: float | None = None
     returned: tuple[Returned, ...] = ()
     cutoff: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def key(loop_name: str, retraining: str) -> str:
@@ -38,6 +39,25 @@ def key(loop_name: str, retraining: str) -> str:
     'retrainings/ads-ctr/ads-ctr-3/verdict.json'
     """
     return f"retrainings/{loop_name}/{retraining}/verdict.json"
+
+
+def failed(loop_name: str, retraining: str, back: Returned) -> tuple[str, bytes]:
+    """Return where a step that stops the run leaves that it did, and what: why the loop goes back.
+
+    >>> from driftloop.stages.rules import RULES
+    >>> told = failed("ads-ctr", "ads-ctr-3", RULES["contract_broken"].returned("No rows."))
+    >>> read(told[1]).verdict, read(told[1]).returned[0].rule
+    ('failed', 'contract_broken')
+    """
+    record = {
+        "retraining": retraining,
+        "verdict": "failed",
+        "version": "",
+        "data_end": None,
+        "reasons": [back.reason],
+        carried.KEY: [back.to_data()],
+    }
+    return key(loop_name, retraining), json.dumps(record).encode()
 
 
 def read(content: bytes) -> Outcome:
@@ -54,6 +74,7 @@ def read(content: bytes) -> Outcome:
         reasons = tuple(record["reasons"])
         told = record["verdict"], record["version"], data_end, reasons, predicted
         said = record.get("cutoff")
-        return Outcome(*told, carried.of(record), times.from_text(said) if said else None)
+        cutoff = times.from_text(said) if said else None
+        return Outcome(*told, carried.of(record), cutoff, carried.warnings(record))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInput("verdict.json", "the object store", "a verdict", str(error)) from error

@@ -88,15 +88,20 @@ def without(rows: pd.DataFrame, quarantine: Sequence[tuple[datetime, datetime]])
     return rows.reset_index(drop=True)
 
 
-def validate(rows: pd.DataFrame, loop: LearningLoop) -> tuple[pd.DataFrame, pd.DataFrame]:
+def validate(
+    rows: pd.DataFrame, loop: LearningLoop, rejected: pd.Series[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows that keep the contract and, with a ``reason``, those that do not.
 
-    Raise InvalidInput for a missing column, too few rows, or a share of bad rows above
+    ``rejected``: reasons of rows that were set aside before, which are bad ones as well. Raise
+    InvalidInput for a missing column, too few rows, or a share of bad rows above
     ``data.maxRejected``; one value beyond its column's range makes a row bad.
     """
     good, bad = screened(rows, loop)
     seen = Tally()
     seen.add(good, bad, loop)
+    if rejected is not None:
+        seen.reject(rejected)
     seen.require(loop)
     return good, bad
 

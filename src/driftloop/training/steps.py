@@ -18,6 +18,7 @@ import pandas as pd
 
 from driftloop import batches, clock, parquet, provenance, usecase
 from driftloop.archive import Archive
+from driftloop.data.contract import Judged
 from driftloop.inference_log import InferenceLog
 from driftloop.training import carried, declared, outcome, promises, streamed_steps
 from driftloop.training import order as orders
@@ -28,6 +29,7 @@ from driftloop.usecase import UseCase
 from driftloop_contracts import bundle as contract
 from driftloop_contracts import signature, times
 from driftloop_contracts.drift.finding import PREDICTION_NAME
+from driftloop_contracts.errors import RunFailed
 from driftloop_contracts.object_store import ObjectStore, open_store
 
 Facts = dict[str, Any]
@@ -48,26 +50,41 @@ def ingest(loop: str, store: str, order: str, rows: str) -> Facts:
     return {"rows": len(found.rows), "impressions": impressions} | found.coverage.to_data()
 
 
-def validate(loop: str, order: str, rows: str, valid: str) -> Facts:
+def validate(loop: str, store: str, order: str, rows: str, valid: str) -> Facts:
     """Write the rows that keep the contract and are not quarantined to ``valid``.
 
     Return counts, and where the rows' source has a contract what each of its promises comes to.
+    Where it is broken and stops the run, leave that as the verdict and raise RunFailed.
     """
     case, work = _open(loop, order)
     if case.loop.spec.training.memory:
-        return streamed_steps.validate(case, work, Path(rows), Path(valid))
+        told, found = streamed_steps.validate(case, work, Path(rows), Path(valid))
+        return told | _kept(case, store, work, found)
     everything = _read(rows)
     fresh = training_rows.without(everything, work.quarantine)
-    checked = promises.check(fresh, case.loop, work, os.environ.get(promises.SOURCE, ""))
+    checked = promises.check(fresh, case.loop, work)
+    promised = _kept(case, store, work, checked)
     kept = checked.good if checked else fresh
-    good, bad = training_rows.validate(kept, case.loop)
+    good, bad = training_rows.validate(
+        kept, case.loop, checked.rejected["reason"] if checked else None
+    )
     _write(valid, good)
     rejected = len(bad) + len(fresh) - len(kept)
     told = {"rows": len(good), "rejected": rejected, "quarantined": len(everything) - len(fresh)}
-    if not checked:
-        return told
-    back = checked.returned()
-    return told | {"contract": checked.to_data()} | ({"returned": [back.to_data()]} if back else {})
+    return told | promised
+
+
+def _kept(case: UseCase, store: str, work: Order, found: Judged | None) -> Facts:
+    """Return what a contract comes to; where that stops the run, leave the verdict and raise."""
+    if found is None:
+        return {}
+    if stop := promises.stopping(found, case.loop):
+        _store(store).put(*outcome.failed(case.loop.name, work.name, stop))
+        raise RunFailed(stop.reason)
+    back = found.returned()
+    told: Facts = {"contract": found.to_data()}
+    told |= {carried.WARNINGS: [one.sentence for one in found.broken]} if back else {}
+    return told | ({carried.KEY: [back.to_data()]} if back else {})
 
 
 def build_features(loop: str, store: str, order: str, valid: str, joined: str) -> Facts:
@@ -161,8 +178,8 @@ def evaluate(
             changed = declared.differs(champion.facts, case.loop)
             paths["champion"] = Path(scratch) / contract.MODEL
         if case.loop.spec.training.memory:
-            metrics = streamed_steps.evaluate(case, Path(joined), paths, start, Path(scored))
-            return {"metrics": metrics, "changed": changed}
+            told = streamed_steps.evaluate(case, work, Path(joined), paths, start, Path(scored))
+            return {"changed": changed, "streamed": True} | told
         frame = _read(joined)
         is_late = frame["event_time"] >= start
         early, late = frame[~is_late], frame[is_late]

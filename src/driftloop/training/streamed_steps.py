@@ -18,7 +18,9 @@ import pyarrow as pa
 
 from driftloop import batches
 from driftloop.batches import Rows, Writer
+from driftloop.data.contract import Judged
 from driftloop.loop import LearningLoop
+from driftloop.training import promises
 from driftloop.training import rows as training_rows
 from driftloop.training.order import Order
 from driftloop.training.sample import Latest, Sample
@@ -56,19 +58,31 @@ def ingest(
         return work.run(archive, log, kinds(loop), rows)
 
 
-def validate(case: UseCase, work: Order, rows: Path, valid: Path) -> dict[str, Any]:
-    """Write the rows that keep the contract and are not quarantined to ``valid``."""
-    seen, everything = Tally(), Rows(rows)
+def validate(
+    case: UseCase, work: Order, rows: Path, valid: Path
+) -> tuple[dict[str, Any], Judged | None]:
+    """Write the rows that keep the contract and are not quarantined to ``valid``.
+
+    Return counts, and what the contract of the rows' source comes to, if it has one. A contract
+    that stops the training is for the caller to act on, so bad rows are no failure of their own
+    then.
+    """
+    seen, everything, taken = Tally(), Rows(rows), promises.taken(case.loop, work)
     with Writer(valid, kinds(case.loop)) as sink:
         for batch in everything.read():
             fresh = training_rows.without(batch, work.quarantine)
+            if taken:
+                fresh, rejected = taken.add(fresh)
+                seen.reject(rejected["reason"])
             good, bad = training_rows.screened(fresh, case.loop)
             seen.add(good, bad, case.loop)
             if len(good):
                 sink.write(good)
-    seen.require(case.loop)
+    found = taken.judged() if taken else None
+    if not (found and promises.stopping(found, case.loop)):
+        seen.require(case.loop)
     quarantined = len(everything) - seen.good - seen.bad
-    return {"rows": seen.good, "rejected": seen.bad, "quarantined": quarantined}
+    return {"rows": seen.good, "rejected": seen.bad, "quarantined": quarantined}, found
 
 
 def join(repository: FeatureRepository, loop: LearningLoop, valid: Path, joined: Path) -> int:
@@ -86,12 +100,23 @@ def at_once(loop: LearningLoop) -> int:
 
 
 def evaluate(
-    case: UseCase, joined: Path, models: Mapping[str, Path], start: pd.Timestamp, scored: Path
-) -> dict[str, float]:
-    """Write each held-out row's losses to ``scored`` and return the metrics."""
-    from driftloop.evaluation import scoring
+    case: UseCase,
+    work: Order,
+    joined: Path,
+    models: Mapping[str, Path],
+    start: pd.Timestamp,
+    scored: Path,
+) -> dict[str, Any]:
+    """Write each held-out row's losses to ``scored``.
 
-    base, loaded, sums = np.array([_rate(Rows(joined), start)]), scoring.load(models), []
+    Return what evaluated.facts does without its analysis; whether the model says no to everything
+    is asked of the scored rows that the gate has room for.
+    """
+    from driftloop.evaluation import scoring
+    from driftloop.training import evaluated
+
+    known, shown = _sums(Rows(joined), start)
+    base, loaded, sums = np.array([known / shown]), scoring.load(models), []
     with Writer(scored, kinds(case.loop)) as sink:
         for batch in Rows(joined).read():
             late = batch[batch["event_time"] >= start]
@@ -99,16 +124,19 @@ def evaluate(
                 losses = scoring.of_loaded(case, late, loaded, base)
                 sink.write(losses)
                 sums.append(scoring.summed(losses))
-    return scoring.metrics(pd.concat(sums).sum().to_frame().T, case.loop)
+    losses = judged(scored, case.loop, np.random.default_rng(work.number))
+    told = evaluated.told(case, work, Rows(joined).span()[1], losses, (known, shown))
+    return {"metrics": scoring.metrics(pd.concat(sums).sum().to_frame().T, case.loop)} | told
 
 
-def _rate(rows: Rows, start: pd.Timestamp) -> float:
+def _sums(rows: Rows, start: pd.Timestamp) -> tuple[float, float]:
+    """Return positives and impressions before ``start``."""
     positives = weight = 0.0
     for batch in rows.read(["event_time", "positives", "weight"]):
         early = batch[batch["event_time"] < start]
         positives += float(early["positives"].sum())
         weight += float(early["weight"].sum())
-    return positives / weight
+    return positives, weight
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ class Tally:
         for column in request_columns(loop):
             self.missing[column.name] += int(good[column.name].isna().sum())
 
+    def reject(self, reasons: pd.Series[str]) -> None:
+        """Count rows that were set aside before, each with its reason."""
+        self.reasons.update(reasons)
+
     def require(self, loop: LearningLoop) -> None:
         """Raise InvalidInput for too many bad rows, too few good ones, or too many gaps."""
         where, allowed = f"loop {loop.name}", loop.spec.data.max_rejected

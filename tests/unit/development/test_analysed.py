@@ -143,3 +143,41 @@ def test_the_command_prints_what_gains_most_first(
 
 def test_lines_stand_an_analysis_that_found_nothing() -> None:
     assert "No part of the held-out rows" in " ".join(analyse_command.lines("1", {}))
+
+
+def test_a_bundle_without_an_analysis_says_why() -> None:
+    assert "classes, which are not analysed" in analyse_command.absent({"by_class": {"hr": 1}})
+    assert "training.memory" in analyse_command.absent({"streamed": True})
+    assert "older" in analyse_command.absent({"metrics": {}})
+
+
+def test_the_loop_says_how_many_labels_may_be_wrong(
+    made: Callable[..., Any], ads: UseCase, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A quarter of a region's labels are: too many of 5 %, not too many of 40 %."""
+    early, late, _ = made("label", 1, 6_000)
+
+    def predict(frame: pd.DataFrame) -> Any:
+        return 1 / (1 + np.exp(0.5 - 2.2 * frame["x"].to_numpy() + 1.5 * frame["z"].to_numpy()))
+
+    def back(**allowed: float) -> set[str]:
+        subject = Subject(
+            ("region", "x", "z"), "user", predict, named=("region",), suspicion="suspicion",
+            **allowed,
+        )  # fmt: skip
+        found = analysis.analyse(early, late, subject, np.random.default_rng(0))
+        return {one.rule for one in found.returned}
+
+    assert "label_errors" in back()
+    assert "label_errors" not in back(wrong_labels=0.4)
+    spec = ads.loop.model_dump(by_alias=True, mode="json")
+    spec["spec"]["data"]["labelling"]["maxErrors"] = "2%"
+    spec["spec"]["training"]["search"] = None
+    strict = replace(ads, loop=loop.parse(spec, "loop.yaml"))
+    some = rows.iloc[:1_000]
+    choice, path = fit.choose(strict, some, None), tmp_path / "candidate"
+    path.write_bytes(model_file.dump(choice.candidate))
+    is_late = some["event_time"] >= choice.holdout_start
+    parts, facts = (some[~is_late], some[is_late]), {"estimator": choice.estimator}
+    one = analysed.of_candidate(strict, *parts, path, facts, np.random.default_rng(1))
+    assert one.wrong_labels == 0.02

@@ -69,3 +69,14 @@ def test_explain_shows_those_of_its_retraining(folder: Path, monkeypatch: Any, c
     assert "monitoring -> model_development (data_drift): Reason 8." in part
     assert "deployment -> model_development (gate_refused): Reason 9." in part
     assert "data_fault" not in part
+
+
+def test_explain_shows_what_steps_warned_of(folder: Path, monkeypatch: Any, capsys: Any) -> None:
+    path = folder / "summary.json"
+    found = json.loads(path.read_text())
+    row = found["retrainings"][0] | {"name": "ads-ctr-2"}
+    told = {"ads-ctr-2": ("simulator lacks column device.",)}
+    found["retrainings"] = summary.retrainings([row], told)
+    path.write_text(json.dumps(found))
+    said = printed(monkeypatch, capsys, "explain", "ads-ctr-2", "--out", str(folder))
+    assert "What its steps warned of:\n  simulator lacks column device.\n" in said

@@ -88,3 +88,10 @@ def test_a_loop_of_classes_tells_how_each_one_does_and_which_is_taken_for_which(
     assert "<it>" not in page
     assert ">95<" in page
     assert "By class" not in card.render(asdict(MANIFEST), VERDICT, BASELINE)
+
+
+def test_it_shows_what_steps_warned_of() -> None:
+    warned = VERDICT | {"warnings": ["Of <b>ads</b> a day is missing."]}
+    page = card.render(asdict(MANIFEST), warned, BASELINE)
+    assert "Of &lt;b&gt;ads&lt;/b&gt; a day is missing." in page
+    assert "warned of nothing" in card.render(asdict(MANIFEST), VERDICT, BASELINE)

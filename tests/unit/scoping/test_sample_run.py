@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -98,3 +99,32 @@ def test_a_limit_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match="--seconds"):
         sample_run.sample_run(case, *parts, seconds=seconds, rng=np.random.default_rng(0))
+
+
+def test_what_nobody_foresaw_is_told_with_its_name(
+    case: UseCase, parts: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    early, late = parts
+    with pytest.raises(RunFailed, match="failed: KeyError: 'device'"):
+        sample_run.sample_run(
+            case, early.drop(columns="device"), late, seconds=60, rng=np.random.default_rng(0)
+        )
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("os._exit(3)", r"ended with code 3\."),
+        ("os.kill(os.getpid(), 9)", "ended with code -9, as if memory ran out"),
+    ],
+)
+def test_a_process_that_says_nothing_is_told_by_its_code(
+    end: str, message: str, tmp_path: Path, parts: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    name = f"ends_{'exit' if 'exit' in end else 'kill'}"
+    folder = tmp_path / name
+    shutil.copytree(ROOT / "usecases" / "ads_ctr", folder)
+    (folder / "model.py").write_text(f"import os\n\n\ndef estimators():\n    {end}\n")
+    case = usecase.find(name, {usecase.FOLDER_VARIABLE: str(tmp_path)})
+    with pytest.raises(RunFailed, match=message):
+        sample_run.sample_run(case, *parts, seconds=60, rng=np.random.default_rng(0))

@@ -62,3 +62,14 @@ def test_a_retrainings_status_keeps_them() -> None:
     assert found.returned == (ERRORS, RARE)
     without = {name: value for name, value in status.items() if name != "returned"}
     assert retrainings.outcome(without).returned == ()
+
+
+def test_warnings_go_on_once_the_earlier_ones_first() -> None:
+    before, own = (
+        {"warnings": ["A day is missing."]},
+        {"warnings": ["Too old.", "A day is missing."]},
+    )
+    assert carried.onward(own, before)["warnings"] == ["A day is missing.", "Too old."]
+    assert carried.onward({"rows": 3}, before) == {"rows": 3, **before}
+    with pytest.raises(InvalidInput, match="a list of sentences"):
+        carried.onward({"warnings": "Too old."})

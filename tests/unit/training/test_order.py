@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,8 +17,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_an_order_survives_its_text() -> None:
     week = timedelta(days=7)
     quarantine, spec = ((NOW - week, NOW),), {"paused": False}
-    full = Order("ads-ctr", 3, NOW, "drift", "2-abc", NOW - week, quarantine, spec)
+    full = Order("ads-ctr", 3, NOW, "drift", "2-abc", NOW - week, quarantine, spec, "tape")
     assert order.parse("ads-ctr", full.to_json(), NOW + week) == full
+
+
+def test_an_order_without_a_source_is_as_it_ever_was() -> None:
+    assert "source" not in json.loads(Order("ads-ctr", 1, NOW).to_json())
+    assert order.parse("ads-ctr", '{"number": 1}', NOW).source == ""
 
 
 def test_what_a_person_leaves_out_is_a_manual_retraining_now() -> None:

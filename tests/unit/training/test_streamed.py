@@ -20,6 +20,7 @@ from driftloop.inference_log import InferenceLog
 from driftloop.loop import LearningLoop, parse
 from driftloop.training import (
     descent,
+    outcome,
     steps,
     streamed,
     streamed_ingest,
@@ -27,7 +28,7 @@ from driftloop.training import (
 )
 from driftloop.training import rows as training_rows
 from driftloop.usecase import UseCase
-from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.errors import InvalidInput, RunFailed
 from driftloop_contracts.object_store import FileStore
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +44,7 @@ def content() -> dict[str, Any]:
     """The ads' loop, its estimator one that learns in batches."""
     found = yaml.safe_load((ROOT / "usecases" / "ads_ctr" / "loop.yaml").read_text())
     found["spec"]["training"] |= {"estimators": ["hashed_linear"], "memory": "1GiB"}
+    del found["spec"]["data"]["sources"][0]["contract"]  # Of other values than these rows have.
     return found
 
 
@@ -143,9 +145,10 @@ def test_validate_sets_the_same_rows_aside(case: UseCase, tmp_path: Path) -> Non
     rows = labelled(case.loop)
     rows.loc[[5, 2000], "positives"] = -1.0
     path = written(tmp_path / "rows", rows)
-    told = steps.validate("ads-ctr", ORDER, str(path), str(tmp_path / "valid"))
+    told = steps.validate("ads-ctr", "", ORDER, str(path), str(tmp_path / "valid"))
     good, bad = training_rows.validate(rows, case.loop)
-    assert told == {"rows": len(good), "rejected": len(bad), "quarantined": 0}
+    counts = {"rows": len(good), "rejected": len(bad), "quarantined": 0}
+    assert {name: told[name] for name in counts} == counts
     pd.testing.assert_frame_equal(parquet.load((tmp_path / "valid").read_bytes()), good)
 
 
@@ -154,7 +157,80 @@ def test_bad_rows_are_counted_over_all_batches(case: UseCase, tmp_path: Path) ->
     rows.loc[rows.index[::50], "positives"] = -1.0
     path = written(tmp_path / "rows", rows)
     with pytest.raises(InvalidInput, match=r"2.0%, mostly: label outside"):
-        steps.validate("ads-ctr", ORDER, str(path), str(tmp_path / "valid"))
+        steps.validate("ads-ctr", "", ORDER, str(path), str(tmp_path / "valid"))
+
+
+def contracted(content: dict[str, Any], **changed: Any) -> UseCase:
+    first = content["spec"]["data"]["sources"][0]
+    kinds = {"prediction_id": "categorical", "event_time": "time", "discount": "numeric"}
+    names = [{"name": name, "kind": kind} for name, kind in kinds.items()]
+    volume = {"days": 5, "factor": 2, "falseAlarms": "1 per 30d"}
+    device = {"name": "device", "kind": "categorical", "values": ["a", "b", "c"]}
+    promised = {"columns": [*names, device], "key": ["prediction_id"], "volume": volume}
+    first["contract"] = promised | {"freshness": "2d", "maxBad": "20%"} | changed
+    content["spec"]["data"]["maxRejected"] = "30%"
+    return UseCase("ads_ctr", ROOT / "usecases" / "ads_ctr", parse(content, "loop.yaml"))
+
+
+def test_a_contract_is_checked_as_in_memory(
+    content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a wrong device, one gap, an id that is there twice, and a last day of few rows."""
+    case = contracted(content)
+    rows = labelled(case.loop)
+    late = rows["event_time"] >= FIRST + (DAYS - 1) * DAY
+    rows = rows[~late | (np.arange(len(rows)) % 10 == 0)].reset_index(drop=True)
+    rows.loc[[3, 1500], "device"] = "fridge"
+    rows.loc[7, "discount"] = None
+    rows.loc[11, "prediction_id"] = rows.loc[10, "prediction_id"]
+    end = FIRST + DAYS * DAY + case.loop.spec.label_source.maturity
+    order = json.dumps({"number": 1, "cutoff": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
+    path = written(tmp_path / "rows", rows)
+    found = []
+    for memory in ("1GiB", None):
+        content["spec"]["training"]["memory"] = memory
+        own = UseCase("ads_ctr", case.folder, parse(content, "loop.yaml"))
+        monkeypatch.setattr(usecase, "find", lambda name, own=own: own)
+        paths = str(path), str(tmp_path / f"valid-{memory}")
+        found.append(steps.validate("ads-ctr", str(tmp_path / "store"), order, *paths))
+    assert found[0] == found[1]
+    rules = {one["rule"] for one in found[0]["contract"]["findings"] if one["broken"]}
+    assert rules == {"missing", "volume"}
+    assert found[0]["rejected"] == 3
+    assert [one["rule"] for one in found[0]["returned"]] == ["contract_broken"]
+    streamed_rows, held = (parquet.load(path.read_bytes()) for path in tmp_path.glob("valid-*"))
+    pd.testing.assert_frame_equal(streamed_rows, held)
+
+
+def test_a_contract_stops_a_streamed_training_and_says_why(
+    content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = contracted(content, onBreak="stop")
+    monkeypatch.setattr(usecase, "find", lambda name: case)
+    path = written(tmp_path / "rows", labelled(case.loop).assign(device="fridge"))
+    store = FileStore(tmp_path / "store")
+    with pytest.raises(RunFailed, match="are set aside"):
+        steps.validate("ads-ctr", store.uri, ORDER, str(path), str(tmp_path / "valid"))
+    left = outcome.read(store.get(outcome.key("ads-ctr", "ads-ctr-1")))
+    assert left.verdict == "failed"
+    assert [one.rule for one in left.returned] == ["contract_broken"]
+
+
+def test_a_streamed_training_warns_of_old_data_and_too_few_positives(
+    case: UseCase, tmp_path: Path
+) -> None:
+    frame = labelled(case.loop)
+    frame["positives"] = (np.arange(len(frame)) % 400 == 0).astype(float)
+    path = {n: str(tmp_path / n) for n in ("joined", "candidate", "release", "scored")}
+    written(tmp_path / "joined", frame)
+    facts = steps.train("ads-ctr", ORDER, path["joined"], path["candidate"], path["release"])
+    models = {name: path[name] for name in ("candidate", "release")}
+    late = CUTOFF + 2 * case.loop.spec.retrain.max_age
+    order = json.dumps({"number": 1, "cutoff": f"{late:%Y-%m-%dT%H:%M:%SZ}"})
+    own = ("ads-ctr", str(tmp_path / "store"), order, path["joined"], models, facts)
+    told = steps.evaluate(*own, path["scored"])
+    assert {one["rule"] for one in told["returned"]} == {"few_positives", "stale_data"}
+    assert any("The newest training row is of" in one for one in told["warnings"])
 
 
 def test_from_train_to_gate(case: UseCase, tmp_path: Path) -> None:
@@ -177,6 +253,8 @@ def test_from_train_to_gate(case: UseCase, tmp_path: Path) -> None:
     assert again["holdout_start"] == facts["holdout_start"]
     assert again["scores"]["hashed_linear"] == pytest.approx(facts["scores"]["hashed_linear"])
     same = steps.evaluate(*own, path["joined"], files, facts, path["scored"])
+    backs = [one for one in same["returned"] if one["rule"] in ("few_positives", "stale_data")]
+    assert (told["warnings"], told["returned"]) == (same["warnings"], backs)
     shared = {name: same["metrics"][name] for name in told["metrics"]}
     assert shared == pytest.approx(told["metrics"])
     assert steps.package(*own, paths, facts | told)["version"] == bundle["version"]
