@@ -31,7 +31,6 @@ from driftloop.business.review import Decision
 from driftloop.inference_log import InferenceLog
 from driftloop.loop import LearningLoop
 from driftloop.report import review_page
-from driftloop.spec.business import Business
 from driftloop_contracts import event_types, times
 from driftloop_contracts.cloudevent import CloudEvent
 from driftloop_contracts.errors import InvalidInput
@@ -89,16 +88,11 @@ def judged(loop: LearningLoop, store: ObjectStore, until: datetime | None = None
     if end - anchor <= spec.label_source.maturity:
         raise _nothing_mature(loop)
     found, promises = _periods(gathering, anchor)
-    decision = core.review(found, promises, spec.objective, _terms(loop))
+    decision = core.review(found, promises, spec.objective, loop.spec.terms)
     last = decision.look.period if decision else found[-1]
     record = _record(loop, found, decision, {"anchor": anchor, "until": end})
     record["evidence"] = [*record["evidence"], *gathering.notes]
     return Reviewed(f"reviews/{loop.name}/{_name(last.start)}/", record, decision)
-
-
-def _terms(loop: LearningLoop) -> Business:
-    """Return what a review may conclude, with the KPI's target wherever it is declared."""
-    return loop.spec.business.model_copy(update={"target": loop.spec.kpi_target})
 
 
 def _first_served(gathering: Gathering, first: datetime, end: datetime) -> datetime:
@@ -176,7 +170,7 @@ def _record(
     decision: Decision | None,
     moments: dict[str, datetime],
 ) -> dict[str, Any]:
-    objective, business = loop.spec.objective, _terms(loop)
+    objective, business = loop.spec.objective, loop.spec.terms
     waiting = {
         "decision": "continue",
         "watch": True,
@@ -207,7 +201,7 @@ def _events(loop: LearningLoop, decision: Decision, record: dict[str, Any]) -> d
     """Return the review's events; another decision on the same period is another event."""
     period = decision.look.period
     data = {"loop": loop.name, "objective": record["objective"]}
-    data |= decision.to_data(_terms(loop))
+    data |= decision.to_data(loop.spec.terms)
     digest = hashlib.sha256(_bytes(data)).hexdigest()[:8]
     identity = f"review/{_name(period.start)}/{digest}"
     # When it could first be decided: its outcomes were mature then.

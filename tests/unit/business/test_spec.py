@@ -104,7 +104,8 @@ def with_targets(content: dict[str, Any], charter: Any, older: Any) -> LearningL
 def test_the_charters_target_is_the_one(
     content: dict[str, Any], charter: Any, older: Any, target: float | None
 ) -> None:
-    assert with_targets(content, charter, older).spec.kpi_target == target
+    spec = with_targets(content, charter, older).spec
+    assert (spec.kpi_target, spec.terms.target) == (target, target)
 
 
 def test_two_targets_are_refused(content: dict[str, Any]) -> None:
