@@ -237,6 +237,8 @@ class LoopSpec(Spec):
     def label_classes(self) -> tuple[str, ...]:
         """Return the names of labels: the objective's classes, or else those of the labelling."""
         return self.objective.classes or self.data.labelling.classes
+
+    @property
     def terms(self) -> Business:
         """Return ``business`` with the KPI's target, wherever that is declared."""
         return self.business.model_copy(update={"target": self.kpi_target})
