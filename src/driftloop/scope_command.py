@@ -43,9 +43,6 @@ def scope(
     if not 0 < seconds < float("inf"):
         raise InvalidInput("--seconds", "the command", "a number above 0", seconds)
     case, console = usecase.find(name), Console()
-    if case.loop.spec.objective.classes:
-        allowed = "an outcome that comes or does not: of classes the trials are not made yet"
-        raise InvalidInput("the objective", f"loop {case.loop.name}", allowed, "classes")
     found = _scope(case, Span(data, seed=seed), steps, seconds, _instant(as_of), console)
     from driftloop.report import scope_page, scope_table
 

@@ -173,7 +173,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "retain": (("retain", "mail_digits"), 0, ""),
     "votes": (("labels", "mail_digits", "votes"), 2, "labelling_functions"),
     "errors": (("labels", "mail_digits", "errors", "--fix", "20"), 0, "Relabelling the 20"),
-    "queue": (("labels", "mail_digits", "queue", "--out", "queue.csv"), 0, "200 of 1,797 rows"),
+    "queue": (("labels", "mail_digits", "queue", "--out", "queue.csv"), 0, "200 of 1,751 rows"),
     "explain": (("explain", "mail-digits-1"), 0, "mail-digits-1"),
     "loops": (("loops",), 0, "mail_digits"),
     "render": (("render", "mail_digits"), 0, "mail-digits"),

@@ -90,11 +90,3 @@ def test_a_wrong_option_is_one_sentence(folder: Path, option: list[str], message
     done = CliRunner().invoke(cli.app, ["scope", NAME, *option])
     assert isinstance(done.exception, InvalidInput)
     assert message.lower() in str(done.exception).lower()
-
-
-def test_a_loop_of_classes_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Path(__file__).parents[2] / "classes" / "usecases"
-    monkeypatch.setenv(usecase.FOLDER_VARIABLE, str(folder))
-    done = CliRunner().invoke(cli.app, ["scope", "tickets"])
-    assert isinstance(done.exception, InvalidInput)
-    assert "of classes the trials are not made yet" in str(done.exception)
