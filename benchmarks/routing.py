@@ -14,21 +14,18 @@ Prints tables and last one JSON line with its bars.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
-import multiprocessing
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+import callers
 import numpy as np
 import pandas as pd
 import psutil
@@ -49,6 +46,7 @@ from driftloop_contracts.object_store import FileStore
 
 ROOT = Path(__file__).parents[1]
 NAME = "support-routing"
+PATH = f"/v1/models/{NAME}:predict"
 RESAMPLES = 500
 REVIEWED, BY_CHANCE = 1000, 0.25
 TRUSTED = 2.0
@@ -290,7 +288,7 @@ class World:
         names = ("rows", "valid", "joined", "scored", "model", "new")
         at = {name: str(self.folder / name) for name in names}
         steps.ingest(NAME, store, order, at["rows"])
-        steps.validate(NAME, order, at["rows"], at["valid"])
+        steps.validate(NAME, store, order, at["rows"], at["valid"])
         steps.build_features(NAME, store, order, at["valid"], at["joined"])
         facts = steps.train(NAME, order, at["joined"], at["model"], at["new"])
         models = {"candidate": at["model"], "release": at["new"]}
@@ -331,9 +329,9 @@ def serving(data: str, seconds: float, replicas: int) -> list[dict[str, Any]]:
         ]
         with world.predictors(replicas) as children:
             addresses = [child.wait_ready(120) for child in children]
-            load(addresses, bodies, 2.0)
+            callers.load(addresses, bodies, 2.0, PATH)
             before = [_cpu(child) for child in children]
-            took, spent = load(addresses, bodies, seconds)
+            took, spent = callers.load(addresses, bodies, seconds, PATH)
             used = sum(_cpu(child) - one for child, one in zip(children, before, strict=True))
     p50, p99 = np.percentile(took, [50, 99]) * 1000
     rate, each = len(took) / spent, used / len(took) * 1000
@@ -353,43 +351,6 @@ def serving(data: str, seconds: float, replicas: int) -> list[dict[str, Any]]:
 def _cpu(child: Child) -> float:
     used = psutil.Process(child.process.pid).cpu_times()
     return used.user + used.system
-
-
-def load(addresses: list[str], bodies: list[str], seconds: float) -> tuple[Any, float]:
-    """Return each request's seconds, asked by one process a replica, and how long it took."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(len(addresses)) as pool:
-        jobs = [
-            (address, bodies[n :: len(addresses)], seconds) for n, address in enumerate(addresses)
-        ]
-        parts = pool.starmap(_asked, jobs)
-    return np.concatenate([np.array(took) for took, _ in parts]), max(spent for _, spent in parts)
-
-
-def _asked(address: str, bodies: list[str], seconds: float) -> tuple[list[float], float]:
-    """Ask on four connections for ``seconds``."""
-    took: list[list[float]] = [[] for _ in range(4)]
-    began = time.perf_counter()
-
-    def work(own: int) -> None:
-        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
-        number = own
-        while time.perf_counter() - began < seconds:
-            sent = time.perf_counter()
-            path, headers = f"/v1/models/{NAME}:predict", {"content-type": "application/json"}
-            connection.request("POST", path, bodies[number % len(bodies)], headers)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200, answer.status
-            took[own].append(time.perf_counter() - sent)
-            number += 4
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [one for own in took for one in own], time.perf_counter() - began
 
 
 def main() -> None:
