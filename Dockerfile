@@ -14,7 +14,7 @@ COPY contracts contracts
 FROM builder AS platform-builder
 COPY pyproject.toml uv.lock ./
 # Feast asks SQLAlchemy for its plug-in of mypy, which nothing here runs.
-ARG WITHOUT="--no-install-package mypy --no-install-package mypy-extensions \
+ARG WITHOUT="--no-install-package mypy \
  --no-install-package pathspec --no-install-package librt --no-install-package ast-serialize"
 # Dependencies first: they change less often than the code.
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable $WITHOUT --no-install-project \
