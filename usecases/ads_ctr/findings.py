@@ -54,13 +54,13 @@ class Finding(NamedTuple):
 
 
 class Reviewed(NamedTuple):
-    """What a business review says, and whether that settles it."""
+    """What scoping or a business review says, and whether that settles it."""
 
     finding: Finding
     decides: bool
 
 
-def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Finding:
+def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Reviewed:
     """Say whether the problem is one for ML, by a pilot of labelled rows."""
     spec, columns = case.loop.spec, case.loop.spec.features.names()
     side = difference.halves(pilot[ENTITY], rng)
@@ -89,7 +89,8 @@ def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Fin
     target = f"{spec.business.target:g} {spec.objective.kpi.unit}, what it earned before"
     figures = (("objective", spec.objective.name), ("target", target), ("verdict", said.kind))
     title = f"The objective is {_called(case)}"
-    return Finding(title, said.reasons, figures, said.returned, is_last=said.kind != "ML")
+    finding = Finding(title, said.reasons, figures, said.returned, is_last=said.kind != "ML")
+    return Reviewed(finding, said.condition != "gain unknown")
 
 
 def _called(case: UseCase) -> str:
@@ -260,7 +261,9 @@ def monitoring(
     """Say what the first period brought, and whether the searches are those of ``traffic``."""
     columns = case.loop.spec.features.columns
     kinds = {column.name: column.kind for column in columns}
-    moved = representative.compare(traffic, served, kinds, entity=ENTITY, jointly=False)
+    # Of each search its best match: which ads are looked up is no choice of a model.
+    before_now = (rows.iloc[::CANDIDATES] for rows in (traffic, served))
+    moved = representative.compare(*before_now, kinds, entity=ENTITY, jointly=False)
     drift = RULES["data_drift"].returned(moved.sentence) if moved.differing else None
     shown = served["shown"].sum() / served["chosen"].sum()
     earlier = before.positives / before.rows

@@ -27,6 +27,8 @@ BEGINS = 115
 """The day on which the story begins; the labelled rows are of the first 60 days."""
 SEARCHES = 40_000
 """Searches of one period of the business."""
+MORE_PILOTS = 3
+"""How often scoping has as many rows labelled again, to tell what ML would gain."""
 LONGEST_WATCH = 4
 """Periods in which a review may go on watching."""
 IMPRESSIONS = "impressions of the first model, per 1,000 searches"
@@ -130,10 +132,20 @@ class AdsStory:
 
     def _scoping(self) -> findings.Finding:
         self._declare(business={"target": round(self.before.kpi.value, 2)})
-        pilot = self._labelled()
-        if self.objective != "ctr":
-            pilot = reviewers.test_set(self.market, self.days, self.rng())
-        return findings.scoping(self.case, pilot, self.rng())
+        if self.objective == "ctr":
+            return findings.scoping(self.case, self._labelled(), self.rng()).finding
+        pilot = self._pilot()
+        found = findings.scoping(self.case, pilot, self.rng())
+        # Where the gain cannot be told yet, more is labelled before anything is built.
+        for _ in range(MORE_PILOTS):
+            if found.decides:
+                break
+            pilot = pd.concat([pilot, self._pilot()], ignore_index=True)
+            found = findings.scoping(self.case, pilot, self.rng())
+        return found.finding
+
+    def _pilot(self) -> pd.DataFrame:
+        return reviewers.test_set(self.market, self.days, self.rng())
 
     def _labelled(self) -> pd.DataFrame:
         """Return the labelled rows there are for the objective in force."""
