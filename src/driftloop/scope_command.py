@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,15 @@ import typer
 from rich.console import Console
 
 from driftloop import clock, scope_rows, scope_steps, usecase
-from driftloop.scoping.bottleneck import Bottleneck
-from driftloop.scoping.inventory import Inventory
-from driftloop.scoping.scope import Scope
 from driftloop.traffic import Traffic
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import times
 from driftloop_contracts.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from driftloop.scoping.bottleneck import Bottleneck
+    from driftloop.scoping.inventory import Inventory
+    from driftloop.scoping.scope import Scope
 
 NOW = "now"
 

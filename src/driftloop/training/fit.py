@@ -12,7 +12,7 @@ import pandas as pd
 
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column
-from driftloop.training import rebalanced, split, target
+from driftloop.training import split, target
 from driftloop.training.target import Answers
 from driftloop.usecase import UseCase
 from driftloop_contracts import text
@@ -71,6 +71,7 @@ def _searches(usecase: UseCase, early: pd.DataFrame) -> dict[str, Searched]:
     if training.search is None:
         return {}
     from driftloop.development import search
+    from driftloop.training import rebalanced
 
     spaces = usecase.search_spaces()
     named = [name for name in training.estimators if spaces.get(name)]
@@ -96,6 +97,9 @@ def fit(
     ``parameters``: set before, where they are not the recipe's own. Where ``training.imbalance``
     samples the rows, probabilities are corrected to those of all.
     """
+    # Who only predicts need not wait for what fits.
+    from driftloop.training import rebalanced
+
     positions, inputs, labels, weights, recency = _weighted(usecase, rows)
     estimator = _estimator(usecase, name).set_params(**parameters)
     policy, keys = usecase.loop.spec.training.imbalance, _keys(rows, positions)
