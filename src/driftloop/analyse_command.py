@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from rich.console import Console
 
 from driftloop import last_run, usecase
 from driftloop.bundle import newest
-from driftloop_contracts import bundle, signature
 from driftloop_contracts.errors import InvalidInput
 
 
@@ -28,11 +26,9 @@ def analyse(
     """
     case = usecase.find(name)
     store, loop = last_run.store(case.name, run), case.loop.name
-    wanted = newest.known(store, loop, version)
     with tempfile.TemporaryDirectory() as folder:
-        trusted = signature.trusted(os.environ)
-        manifest = bundle.fetch(store, loop, wanted, Path(folder), trusted)
-    found = manifest.facts.get("analysis")
+        manifest = newest.fetched(store, loop, version, Path(folder))
+    wanted, found = manifest.version, manifest.facts.get("analysis")
     if not isinstance(found, Mapping):
         if case.loop.spec.objective.classes:
             what, allowed = "the objective", "of two outcomes: see by_class in driftloop card"

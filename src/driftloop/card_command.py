@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import typer
 from driftloop import last_run, usecase
 from driftloop.bundle import newest
 from driftloop.training import outcome
-from driftloop_contracts import baseline, bundle, signature
+from driftloop_contracts import baseline, bundle
 from driftloop_contracts.object_store import ObjectStore
 
 
@@ -34,13 +33,11 @@ def card(
 
     case = usecase.find(name)
     store, loop = last_run.store(case.name, run), case.loop.name
-    wanted = newest.known(store, loop, version)
     with tempfile.TemporaryDirectory() as folder:
-        trusted = signature.trusted(os.environ)
-        manifest = bundle.fetch(store, loop, wanted, Path(folder), trusted)
+        manifest = newest.fetched(store, loop, version, Path(folder))
         watched = baseline.from_json((Path(folder) / bundle.BASELINE).read_bytes())
     verdict = _verdict(store, loop, str(manifest.facts.get("retraining", "")))
-    target = out or Path(f"{wanted}.html")
+    target = out or Path(f"{manifest.version}.html")
     target.write_text(page.render(asdict(manifest), verdict, watched), encoding="utf-8")
     sys.stdout.write(f"{target}\n")
 

@@ -115,7 +115,7 @@ def analyse(
     """
     # On cores that others use as well, threads that wait for each other take many times as long.
     with threadpool_limits(challenger.THREADS):
-        return _analysed(_newest(early, MOST_ROWS), _newest(late, MOST_ROWS), subject, rng)
+        return _analysed(newest(early, MOST_ROWS), newest(late, MOST_ROWS), subject, rng)
 
 
 def _analysed(
@@ -136,7 +136,8 @@ def _analysed(
     return Analysis(compared, errors, *of_columns, tuple(told), subject.wrong_labels)
 
 
-def _newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+def newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the newest ``most`` rows, in their order; all of rows without a time."""
     if len(rows) <= most or "event_time" not in rows:
         return rows
     order = np.argsort(rows["event_time"].to_numpy(), kind="stable")
@@ -165,7 +166,7 @@ def _dropped(
     noise = [one.columns for one in found if one.is_noise][-CHECKED:]
     if subject.fit is None or not noise or len(found) < 2:
         return []
-    rows = _newest(early, REFITTED_ROWS)
+    rows = newest(early, REFITTED_ROWS)
     try:
         return dropping.checked(rows, late, noise, subject.entity, subject.fit, rng)
     except (InvalidInput, ValueError, IndexError):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from driftloop.bundle import model_file
 from driftloop.development import analysis
 from driftloop.development.analysis import Analysis, Subject
 from driftloop.spec.features import Features
@@ -25,12 +23,12 @@ def of_candidate(
     usecase: UseCase,
     early: pd.DataFrame,
     late: pd.DataFrame,
-    candidate: Path,
+    model: Any,
     facts: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> Analysis:
-    """Return the analysis of the model in ``candidate``; ``facts``: what train returned."""
-    spec, model = usecase.loop.spec, model_file.load(candidate)
+    """Return the analysis of the judged ``model``; ``facts``: what train returned."""
+    spec = usecase.loop.spec
     # On their way as metadata whole numbers become floats, so the values are the model's own.
     inner = model.model if isinstance(model, Corrected) else model
     name, own = str(facts["estimator"]), inner.get_params()
@@ -50,7 +48,7 @@ def of_candidate(
         metric=spec.objective.metric,
         wrong_labels=spec.data.labelling.max_errors,
     )
-    fitted, judged = _newest(early, MOST_EARLY), _newest(late, MOST_LATE)
+    fitted, judged = analysis.newest(early, MOST_EARLY), analysis.newest(late, MOST_LATE)
     return analysis.analyse(_typed(usecase, fitted), _typed(usecase, judged), subject, rng)
 
 
@@ -63,7 +61,3 @@ def _typed(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
 def _judged(features: Features) -> tuple[str, ...]:
     """Return the columns whose values may be told: what somebody wrote is not among them."""
     return tuple(column.name for column in features.columns if column.kind != "text")
-
-
-def _newest(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    return rows.sort_values("event_time", kind="stable").tail(most)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,14 @@ def facts(
     work: Order,
     parts: tuple[pd.DataFrame, pd.DataFrame],
     losses: pd.DataFrame,
-    candidate: Path,
+    candidate: Any,
     trained: Facts,
 ) -> Facts:
     """Return metrics, ``warnings`` for a person, and ``returned``: what sends the loop back.
 
     ``parts``: the rows before the hold-out and in it; ``losses``: of the latter, as scoring.py has
-    them; ``trained``: what train returned. Of classes the confusion is told too, of two outcomes
-    the ``analysis`` of errors.
+    them; ``candidate``: the judged model; ``trained``: what train returned. Of classes the
+    confusion is told too, of two outcomes the ``analysis`` of errors.
     """
     early, late = parts
     rng, metrics = np.random.default_rng(work.number), scoring.metrics(losses, case.loop)

@@ -183,10 +183,10 @@ def evaluate(
         frame = _read(joined)
         is_late = frame["event_time"] >= start
         early, late = frame[~is_late], frame[is_late]
-        losses = scoring.losses(case, late, paths, target.of(case.loop).base(early))
+        loaded = scoring.load(paths)
+    losses = scoring.of_loaded(case, late, loaded, target.of(case.loop).base(early))
     _write(scored, losses)
-    candidate = Path(models["candidate"])
-    found = evaluated.facts(case, work, (early, late), losses, candidate, facts)
+    found = evaluated.facts(case, work, (early, late), losses, loaded["candidate"], facts)
     return {"changed": changed} | found
 
 

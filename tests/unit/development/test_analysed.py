@@ -60,7 +60,7 @@ def found(ads: UseCase, rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFac
 
     def again() -> dict[str, Any]:
         rng = np.random.default_rng(1)
-        one = analysed.of_candidate(ads, rows[~late], rows[late], path, facts, rng)
+        one = analysed.of_candidate(ads, rows[~late], rows[late], model_file.load(path), facts, rng)
         return one.to_data()
 
     return choice, again(), again()
@@ -179,5 +179,7 @@ def test_the_loop_says_how_many_labels_may_be_wrong(
     path.write_bytes(model_file.dump(choice.candidate))
     is_late = some["event_time"] >= choice.holdout_start
     parts, facts = (some[~is_late], some[is_late]), {"estimator": choice.estimator}
-    one = analysed.of_candidate(strict, *parts, path, facts, np.random.default_rng(1))
+    one = analysed.of_candidate(
+        strict, *parts, model_file.load(path), facts, np.random.default_rng(1)
+    )
     assert one.wrong_labels == 0.02
