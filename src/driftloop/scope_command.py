@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from driftloop import clock, scope_rows, scope_steps, usecase
+from driftloop.evaluation.difference import finite
 from driftloop.traffic import Traffic
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts import times
@@ -138,5 +139,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
+        return finite(float(value))
     return int(value) if isinstance(value, np.integer) else value

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from driftloop import instants
 from driftloop.business import measured
@@ -226,7 +225,7 @@ def _values(draws: Resampled, business: Business) -> dict[str, Floats]:
     values["impressions"] = draws.of(IMPRESSION)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = values["rate"] = values["positives"] / values["impressions"]
-        values["base_entropy"] = special.entr(rate) + special.entr(1 - rate)
+        values["base_entropy"] = loss.entropy(rate)
         if "predicted" in draws.names:
             values["mean_prediction"] = draws.of("predicted") / values["impressions"]
             values["log_loss"] = draws.of("lost") / values["impressions"]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from driftloop.evaluation.difference import MOST_GROUPS, Estimate, Interval
+from driftloop.evaluation.difference import MOST_GROUPS, Estimate, Interval, finite
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -54,7 +54,7 @@ class Measured:
 
     def to_data(self, confidence: float) -> dict[str, float | int | None]:
         """Return the number between its bounds, JSON-ready."""
-        low, value, high = (finite(x) for x in self.interval(confidence))
+        low, value, high = self.interval(confidence).listed()
         told = {"value": value, "low": low, "high": high, "error": finite(self.error)}
         return {**told, "groups": self.groups}
 
@@ -100,11 +100,3 @@ def of_influence(value: float, influence: Floats, groups: Any = None) -> Measure
     squares = float(np.square(influence).sum())
     skew = float((influence**3).sum()) / squares**1.5 if squares else 0.0
     return Measured(value, math.sqrt(squares * count / (count - 1)), count, skew)
-
-
-def finite(value: float) -> float | None:
-    """Return the number, None where JSON has none.
-
-    >>> finite(float("inf"))
-    """
-    return value if math.isfinite(value) else None

@@ -25,7 +25,7 @@ from scipy import special
 from driftloop.business import measured, weights
 from driftloop.business.measured import Measured
 from driftloop.business.weights import Diagnostics, Floats
-from driftloop.evaluation.difference import Interval, resample
+from driftloop.evaluation.difference import Interval, finite, resample
 from driftloop_contracts.errors import InvalidInput
 
 IPS, SNIPS, DR = "ips", "snips", "dr"
@@ -89,9 +89,9 @@ class Value:
     def to_data(self) -> dict[str, Any]:
         """Return the numbers, JSON-ready."""
         bounds = {"asymptotic": self.asymptotic, "bootstrap": self.bootstrap}
-        told: dict[str, Any] = {"method": self.method, "value": measured.finite(self.value)}
-        told |= {name: [measured.finite(x) for x in (i.low, i.high)] for name, i in bounds.items()}
-        told |= {"error": measured.finite(self.measured.error), "clip": self.clip}
+        told: dict[str, Any] = {"method": self.method, "value": finite(self.value)}
+        told |= {name: [finite(x) for x in (i.low, i.high)] for name, i in bounds.items()}
+        told |= {"error": finite(self.measured.error), "clip": self.clip}
         return told | {"clipped": self.clipped, "bias": self.bias}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from driftloop.evaluation.difference import finite
 from driftloop_contracts.errors import InvalidInput
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -77,7 +78,7 @@ class Diagnostics:
             "rounds": self.rounds,
             "groups": self.groups,
             "effective": self.effective,
-            **{name: one if math.isfinite(one) else None for name, one in told.items()},
+            **{name: finite(one) for name, one in told.items()},
             "faults": list(self.faults),
         }
 

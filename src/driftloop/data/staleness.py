@@ -109,7 +109,7 @@ class Part:
     def to_data(self) -> dict[str, Any]:
         """Return the numbers as JSON data; an unknown bound is null."""
         times = {"start": self.start.isoformat(), "end": self.end.isoformat()}
-        return asdict(self) | times | {"normalized": _finite(self.normalized)}
+        return asdict(self) | times | {"normalized": self.normalized.listed()}
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Aged:
         return {
             "old": self.old.to_data(),
             "new": self.new.to_data(),
-            "worse": _finite(self.worse),
-            "broken": _finite(self.broken),
+            "worse": self.worse.listed(),
+            "broken": self.broken.listed(),
             "margin": self.margin,
             "confidence": self.confidence,
             "entities": self.entities,
@@ -260,7 +260,7 @@ def _resample(
             f"{name} loss": lost * inside,
             f"{name} positives": k * inside,
             f"{name} weight": n * inside,
-            f"{name} promised": n * _entropy(np.clip(p, loss.CLIP, 1 - loss.CLIP)) * inside,
+            f"{name} promised": n * loss.entropy(np.clip(p, loss.CLIP, 1 - loss.CLIP)) * inside,
         }
     resamples = RESAMPLES if rows[entity].nunique(dropna=False) >= FEWEST_ENTITIES else 0
     return difference.resample(columns, rows[entity], resamples, rng)
@@ -270,7 +270,7 @@ def _normalized(drawn: Resampled, side: str) -> Floats:
     """Return loss over the entropy of the side's own rate, infinite where that is 0."""
     lost, k, n = (drawn.of(f"{side} {name}") for name in ("loss", "positives", "weight"))
     rate = np.clip(k / np.maximum(n, 1e-300), 0, 1)
-    entropy = n * _entropy(rate)
+    entropy = n * loss.entropy(rate)
     return np.where(entropy > 0, lost / np.maximum(entropy, 1e-300), np.inf)
 
 
@@ -278,12 +278,6 @@ def _kept(drawn: Resampled, side: str) -> Floats:
     """Return loss over the entropy of the predictions, infinite where that is 0."""
     lost, promised = drawn.of(f"{side} loss"), drawn.of(f"{side} promised")
     return np.where(promised > 0, lost / np.maximum(promised, 1e-300), np.inf)
-
-
-def _entropy(rate: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
-    return np.nan_to_num(terms)
 
 
 def _part(rows: pd.DataFrame, values: Floats, confidence: float, name: str) -> Part:
@@ -322,7 +316,3 @@ def _sound(scored: pd.DataFrame, entity: str, probability: str) -> pd.DataFrame:
         allowed = "a time, a probability from 0 to 1 and positives from 0 to weight"
         raise InvalidInput("a row", WHERE, allowed, got)
     return rows.assign(probability=p, positives=k, weight=n)
-
-
-def _finite(interval: Interval) -> list[float | None]:
-    return [float(one) if np.isfinite(one) else None for one in interval]

@@ -7,6 +7,7 @@ serves every comparison, so what they have in common stays common.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,6 +29,27 @@ class Interval(NamedTuple):
     low: float
     estimate: float
     high: float
+
+    def listed(self) -> list[float | None]:
+        """Return bounds and estimate as JSON has them, None for what is not known.
+
+        >>> Interval(-np.inf, 0.5, 1.0).listed()
+        [None, 0.5, 1.0]
+        """
+        return [finite(one) for one in self]
+
+    def named(self) -> dict[str, float | None]:
+        """Return the same by their names."""
+        return {name: finite(one) for name, one in self._asdict().items()}
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON may hold it: None where it is none, or endless.
+
+    >>> finite(float("nan")) is finite(float("inf")) is None
+    True
+    """
+    return float(value) if math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

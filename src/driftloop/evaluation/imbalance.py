@@ -105,7 +105,7 @@ class NoToAll:
         """Return the numbers, what follows, and the sentence."""
         own = asdict(self) | {"area": list(self.area) if self.area else None}
         told = {name: getattr(self, name) for name in ("rate", "has_skill", "found", "sentence")}
-        return own | {"loss": _finite(self.loss)} | told
+        return own | {"loss": self.loss.listed()} | told
 
     def _caught(self) -> str:
         says_no = self.found or self.is_unlearnt
@@ -225,7 +225,3 @@ def _column(scored: pd.DataFrame, name: str) -> pd.Series[Any]:
         raise InvalidInput(f"column '{name}'", WHERE, "present", list(scored.columns))
     column: pd.Series[Any] = scored[name]
     return column
-
-
-def _finite(interval: Interval) -> list[float | None]:
-    return [float(one) if np.isfinite(one) else None for one in interval]

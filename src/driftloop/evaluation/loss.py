@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +42,17 @@ def mean_log_loss(probability: ArrayLike, positives: ArrayLike, weight: ArrayLik
     """Return the log loss per impression in nats."""
     total: Any = log_loss(probability, positives, weight).sum()
     return float(total / np.sum(np.asarray(weight, "float64")))
+
+
+def entropy(rate: ArrayLike) -> Floats:
+    """Return the log loss in nats of always predicting a rate that holds.
+
+    >>> entropy([0.0, 0.5]).round(4).tolist()
+    [0.0, 0.6931]
+    """
+    p = np.asarray(rate, "float64")
+    found: Floats = special.entr(p) + special.entr(1 - p)
+    return found
 
 
 def base_entropy(positives: ArrayLike, weight: ArrayLike) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from driftloop.evaluation.difference import Interval
 from driftloop.labels.classes import NONE, Codes, Floats
-from driftloop.labels.proportion import CONFIDENCE, number
+from driftloop.labels.proportion import CONFIDENCE
 from driftloop.labels.votes import Votes
 from driftloop_contracts.errors import InvalidInput
 
@@ -37,7 +37,7 @@ class Agreement(NamedTuple):
 
     def to_data(self) -> dict[str, Any]:
         """Return the agreement, ready for JSON."""
-        bounds = {name: number(value) for name, value in self.value._asdict().items()}
+        bounds = self.value.named()
         return self._asdict() | {"reviewers": list(self.reviewers), "value": bounds}
 
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop.evaluation.difference import Interval
+from driftloop.evaluation.difference import Interval, finite
 from driftloop.labels import classes as names
 from driftloop.labels import noise as noises
 from driftloop.labels.classes import NONE, Codes, Floats
 from driftloop.labels.noise import UNKNOWN
-from driftloop.labels.proportion import number, wilson
+from driftloop.labels.proportion import wilson
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 from driftloop_contracts.errors import InvalidInput
@@ -99,10 +99,10 @@ class LabelErrors:
 
     def to_data(self, k: int = 100) -> dict[str, Any]:
         """Return the finding, ready for JSON, with the ``k`` most suspect rows."""
-        bounds = {name: number(value) for name, value in self.rate._asdict().items()}
+        bounds = self.rate.named()
         top = self.table(k)
-        top["wrong"] = top["wrong"].astype(object).map(number)
-        wrong = {name: number(value) for name, value in self.expected(k)._asdict().items()}
+        top["wrong"] = top["wrong"].astype(object).map(finite)
+        wrong = self.expected(k).named()
         return {
             "classes": list(self.classes),
             "rows": len(self.order),

@@ -38,12 +38,3 @@ def wilson(successes: float, rows: float, confidence: float = CONFIDENCE) -> Int
     low = 0.0 if successes <= 0 else max(0.0, middle - reach)
     high = 1.0 if successes >= rows else min(1.0, middle + reach)
     return Interval(low, share, high)
-
-
-def number(value: float) -> float | None:
-    """Return ``value`` as JSON may hold it: None where it is not known.
-
-    >>> number(math.nan) is None
-    True
-    """
-    return float(value) if math.isfinite(value) else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from driftloop.evaluation.difference import Interval
 from driftloop.labels.classes import NONE, Codes, Floats
-from driftloop.labels.proportion import number, wilson
+from driftloop.labels.proportion import wilson
 from driftloop_contracts.errors import InvalidInput
 
 
@@ -70,7 +70,7 @@ class Summary:
 
     def to_data(self) -> dict[str, Any]:
         """Return the summary, ready for JSON."""
-        bounds = {name: number(value) for name, value in self.accuracy._asdict().items()}
+        bounds = self.accuracy.named()
         return self.__dict__ | {"accuracy": bounds}
 
 
