@@ -1,8 +1,7 @@
 """Findings: what the platform's cores say of the story's rows, stage by stage."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from driftloop.scoping import verdict
 from driftloop.scoping.verdict import Evidence
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
+from driftloop.story.finding import Finding, Settled
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 from usecases.ads_ctr.market import CANDIDATES, FIRST_DAY
@@ -40,27 +40,7 @@ PARAMETERS = 44
 DAY = pd.Timedelta(days=1)
 
 
-class Finding(NamedTuple):
-    """What a stage says, as a chapter has it."""
-
-    title: str
-    sentences: tuple[str, ...] = ()
-    figures: tuple[tuple[str, str], ...] = ()
-    returned: Returned | None = None
-    review: str = ""
-    others: tuple[Returned, ...] = ()
-    decision: Mapping[str, Any] = {}
-    is_last: bool = False
-
-
-class Reviewed(NamedTuple):
-    """What scoping or a business review says, and whether that settles it."""
-
-    finding: Finding
-    decides: bool
-
-
-def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Reviewed:
+def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Settled:
     """Say whether the problem is one for ML, by a pilot of labelled rows."""
     spec, columns = case.loop.spec, case.loop.spec.features.names()
     side = difference.halves(pilot[ENTITY], rng)
@@ -90,7 +70,7 @@ def scoping(case: UseCase, pilot: pd.DataFrame, rng: np.random.Generator) -> Rev
     figures = (("objective", spec.objective.name), ("target", target), ("verdict", said.kind))
     title = f"The objective is {_called(case)}"
     finding = Finding(title, said.reasons, figures, said.returned, is_last=said.kind != "ML")
-    return Reviewed(finding, said.condition != "gain unknown")
+    return Settled(finding, said.condition != "gain unknown")
 
 
 def _called(case: UseCase) -> str:
@@ -295,7 +275,7 @@ def business(
     alternative: str,
     known: Any,
     rng: np.random.Generator,
-) -> Reviewed:
+) -> Settled:
     """Review what was earned; ``known``: the alternative's model, where there is one."""
     spec = case.loop.spec
     label = "shown" if spec.objective.name == "impressions" else "clicked"
@@ -317,7 +297,7 @@ def business(
         title, decision.reasons, figures, decision.returned, decision.decision, (), told
     )
     enough = len(periods) >= spec.business.reviews
-    return Reviewed(finding, enough and not decision.watch)
+    return Settled(finding, enough and not decision.watch)
 
 
 def _promises(

@@ -5,17 +5,16 @@ own cores, and what it finds decides what comes next (driftloop/story/acting.py)
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from driftloop import loop
-from driftloop.stages.returned import Returned
 from driftloop.stages.stage import Stage
-from driftloop.story.chapter import Chapter
+from driftloop.story.finding import Finding
+from driftloop.story.staged import Staged
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 from usecases.ads_ctr import findings, reviewers, showcase
@@ -33,8 +32,6 @@ LONGEST_WATCH = 4
 """Periods in which a review may go on watching."""
 IMPRESSIONS = "impressions of the first model, per 1,000 searches"
 REVENUE = "revenue at the end, EUR per 1,000 searches"
-TOOK = {"label_errors": 4, "few_positives": 6, "stale_data": 2, "pivot": 3}
-"""Days that each remedy takes."""
 
 
 def by_match(found: pd.DataFrame) -> Any:
@@ -42,8 +39,8 @@ def by_match(found: pd.DataFrame) -> Any:
     return found["match"].to_numpy("float64")
 
 
-class AdsStory:
-    """One shop; ``seed`` draws its market, its people and its luck."""
+class AdsStory(Staged):
+    """One shop and its market."""
 
     loop = "ads-story"
     title = "Which ad to show"
@@ -51,9 +48,11 @@ class AdsStory:
         "A shop wants to show more ads. Each stage does its work on a market whose truth only the "
         "simulator knows, and all but the first may send the loop back when they find a reason to."
     )
+    first_day = FIRST_DAY.to_pydatetime()
+    took: ClassVar = {"label_errors": 4, "few_positives": 6, "stale_data": 2, "pivot": 3}
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.draws, self.today = seed, 0, BEGINS
+        super().__init__(seed, BEGINS)
         self.market = Market(seed)
         self.case = UseCase("ads_ctr", FOLDER, loop.read(FOLDER / "story.yaml"))
         self.days, self.trusts_vendor, self.collects = (0, 60), True, False
@@ -64,19 +63,14 @@ class AdsStory:
         self.before = findings.accounts_of(self.case, self.traffic, self.rng())
         self._measure(by_match)
 
-    def rng(self) -> np.random.Generator:
-        """Return the next generator; the same turns draw the same numbers."""
-        self.draws += 1
-        return np.random.default_rng([self.seed, 1, self.draws])
-
     @property
     def objective(self) -> str:
         """Return the name of the objective in force."""
         return self.case.loop.spec.objective.name
 
-    def turn(self, stage: Stage) -> Chapter:
-        """Let ``stage`` do its work."""
-        turns: dict[Stage, Callable[[], findings.Finding]] = {
+    def stages(self) -> Mapping[Stage, Callable[[], Finding]]:
+        """Return what each stage does."""
+        return {
             Stage.SCOPING: self._scoping,
             Stage.DATA_ENGINEERING: self._data,
             Stage.MODEL_DEVELOPMENT: self._model,
@@ -84,27 +78,18 @@ class AdsStory:
             Stage.MONITORING: self._monitoring,
             Stage.BUSINESS_ANALYSIS: self._business,
         }
-        found = turns[stage]()
-        return Chapter(stage, self._now(), *found)
 
-    def _now(self) -> datetime:
-        return (FIRST_DAY + pd.Timedelta(days=self.today)).to_pydatetime()
-
-    def mend(self, returned: Returned) -> bool:
-        """Do differently what ``returned`` asks for, where it is known how."""
-        if returned.rule not in TOOK:
-            return False
-        self.today += TOOK[returned.rule]
-        if returned.rule == "label_errors":
+    def remedy(self, rule: str) -> None:
+        """Do differently what ``rule`` asks for."""
+        if rule == "label_errors":
             self.trusts_vendor = False
-        elif returned.rule == "few_positives":
+        elif rule == "few_positives":
             self.collects = True
             self._declare(training={"imbalance": {"negatives": "40 per positive"}})
-        elif returned.rule == "stale_data":
+        elif rule == "stale_data":
             self.days = (self.today - 31, self.today - 1)
-        elif returned.rule == "pivot":
+        elif rule == "pivot":
             self._pivot()
-        return True
 
     def outcome(self) -> Mapping[str, float]:
         """Return what the first model in service and the last one bring, a thousand searches."""
@@ -130,7 +115,7 @@ class AdsStory:
         spec["training"]["imbalance"] = {}
         self.case = self.case.declared(spec)
 
-    def _scoping(self) -> findings.Finding:
+    def _scoping(self) -> Finding:
         self._declare(business={"target": round(self.before.kpi.value, 2)})
         if self.objective == "ctr":
             return findings.scoping(self.case, self._labelled(), self.rng()).finding
@@ -159,7 +144,7 @@ class AdsStory:
             rows = reviewers.with_listed(self.market, rows, self.days, self.rng())
         return rows
 
-    def _data(self) -> findings.Finding:
+    def _data(self) -> Finding:
         self.rows = self._labelled()
         return findings.data(self.case, self.rows, self.today)
 
@@ -172,7 +157,7 @@ class AdsStory:
         yesterday = reviewers.test_set(self.market, (self.today - 1, self.today), self.rng())
         return self.rows, old, yesterday
 
-    def _model(self) -> findings.Finding:
+    def _model(self) -> Finding:
         rows, self.old, self.yesterday = self._tests()
         name = self.case.loop.spec.training.estimators[0]
         self.models[self.objective] = fit.fit(self.case, name, rows)
@@ -182,9 +167,9 @@ class AdsStory:
             self.case, self.models[self.objective], rows, self.old, self.rng(), checked
         )
 
-    def _deployment(self) -> findings.Finding:
+    def _deployment(self) -> Finding:
         model, parts = self.models[self.objective], (self.rows, self.old, self.yesterday)
-        return findings.deployment(self.case, model, parts, self._now(), self.rng())
+        return findings.deployment(self.case, model, parts, self.now, self.rng())
 
     def _measure(self, score: Score) -> None:
         """Note what the model brings, on searches that are the same in every run of the seed."""
@@ -195,7 +180,7 @@ class AdsStory:
             self.reached[IMPRESSIONS] = 1000 * brought["impressions"]
         self.reached[REVENUE] = 1000 * brought["revenue"]
 
-    def _monitoring(self) -> findings.Finding:
+    def _monitoring(self) -> Finding:
         self._measure(self.score(self.objective))
         self.served = self._week()
         return findings.monitoring(self.case, self.served, self.traffic, self.before)
@@ -208,7 +193,7 @@ class AdsStory:
         found = showcase.served(self.market, score, SEARCHES, days, self.rng())
         return found.assign(objective=self.objective)
 
-    def _business(self) -> findings.Finding:
+    def _business(self) -> Finding:
         """Review the periods one after another until one decides."""
         alternative = self.case.loop.spec.business.alternatives[0].name
         for _ in range(LONGEST_WATCH):

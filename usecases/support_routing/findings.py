@@ -16,6 +16,7 @@ from driftloop.scoping import bottleneck, verdict
 from driftloop.scoping.verdict import Evidence
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
+from driftloop.story.finding import Finding
 from driftloop.training import fit
 from driftloop.training.target import Answers
 from driftloop.usecase import UseCase
@@ -29,16 +30,6 @@ WORTH = 0.2
 """Cohen's h from which on a change of the traffic is worth a return."""
 UNKNOWN = f"message_{text.UNKNOWN}"
 CHOSEN = "predicted_class"
-
-
-class Finding(NamedTuple):
-    """What a stage says, as a chapter has it."""
-
-    title: str
-    sentences: tuple[str, ...] = ()
-    figures: tuple[tuple[str, str], ...] = ()
-    returned: Returned | None = None
-    review: str = ""
 
 
 class Known(NamedTuple):

@@ -7,6 +7,7 @@ cores, and what it finds decides what comes next (driftloop/story/acting.py).
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,34 +15,26 @@ import pandas as pd
 from driftloop import loop
 from driftloop.labels import functions, label_model
 from driftloop.labels.label_model import LabelModel
-from driftloop.stages.returned import Returned
 from driftloop.stages.stage import Stage
-from driftloop.story.chapter import Chapter
+from driftloop.story.finding import Finding
+from driftloop.story.staged import Staged
 from driftloop.training import fit
 from driftloop.usecase import UseCase
 from usecases.support_routing import bank, findings
 from usecases.support_routing.bank import DAY, FIRST_DAY, Bank
-from usecases.support_routing.findings import Finding, Known
+from usecases.support_routing.findings import Known
 
 FOLDER = Path(__file__).parent
 BEGINS = 100
 """The day on which the story begins; the requests to label are of the two weeks before it."""
-TOOK = {
-    "label_errors": 5,
-    "data_drift": 2,
-    "unrepresentative": 3,
-    "no_better": 2,
-    "gate_refused": 2,
-}
-"""Days that each remedy takes."""
 TESTS, MORE, TRUSTED = 600, 400, 2.0
 """Requests that careful people label to test on, of a new topic, and what one is worth."""
 LONGEST_WATCH, LONGEST_REVIEW = 4, 4
 """Weeks that monitoring looks at in one turn, and that a review may go on watching."""
 
 
-class SupportStory:
-    """One bank; ``seed`` draws its requests, its people and its luck."""
+class SupportStory(Staged):
+    """One bank and its requests."""
 
     loop = "support-story"
     title = "Which department answers"
@@ -49,9 +42,17 @@ class SupportStory:
         "A bank wishes for better support. Each stage does its work on requests whose department "
         "only the simulator knows, and sends the loop back when it finds a reason to."
     )
+    first_day = FIRST_DAY.to_pydatetime()
+    took: ClassVar = {
+        "label_errors": 5,
+        "data_drift": 2,
+        "unrepresentative": 3,
+        "no_better": 2,
+        "gate_refused": 2,
+    }
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.draws, self.today = seed, 0, BEGINS
+        super().__init__(seed, BEGINS)
         self.bank = Bank(seed)
         self.case = UseCase("support_routing", FOLDER, loop.read(FOLDER / "story.yaml"))
         self.waiting = self.bank.requests((BEGINS - 14, BEGINS), self.rng())
@@ -62,14 +63,9 @@ class SupportStory:
         self.reference = self.newest = self.served = self.week = pd.DataFrame()
         self.reached: dict[str, float] = {}
 
-    def rng(self) -> np.random.Generator:
-        """Return the next generator; the same turns draw the same numbers."""
-        self.draws += 1
-        return np.random.default_rng([self.seed, 1, self.draws])
-
-    def turn(self, stage: Stage) -> Chapter:
-        """Let ``stage`` do its work."""
-        turns: dict[Stage, Callable[[], Finding]] = {
+    def stages(self) -> Mapping[Stage, Callable[[], Finding]]:
+        """Return what each stage does."""
+        return {
             Stage.SCOPING: self._scoping,
             Stage.DATA_ENGINEERING: self._data,
             Stage.MODEL_DEVELOPMENT: self._model,
@@ -77,23 +73,16 @@ class SupportStory:
             Stage.MONITORING: self._monitoring,
             Stage.BUSINESS_ANALYSIS: self._business,
         }
-        found = turns[stage]()
-        time = (FIRST_DAY + self.today * DAY).to_pydatetime()
-        return Chapter(stage, time, *found)
 
-    def mend(self, returned: Returned) -> bool:
-        """Do differently what ``returned`` asks for, where it is known how."""
-        if returned.rule not in TOOK:
-            return False
-        self.today += TOOK[returned.rule]
-        if returned.rule == "label_errors":
+    def remedy(self, rule: str) -> None:
+        """Do differently what ``rule`` asks for."""
+        if rule == "label_errors":
             self.has_reviewers = True
-        elif returned.rule == "data_drift":
+        elif rule == "data_drift":
             # What was told once is not told again.
             self.reference, self.newest = self.newest, self.newest
-        elif returned.rule == "unrepresentative":
+        elif rule == "unrepresentative":
             self.waiting = pd.concat([self.waiting, self.week], ignore_index=True)
-        return True
 
     def outcome(self) -> Mapping[str, float]:
         """Return what the model brings: minutes of 1,000 requests, and the share sent right."""
