@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -34,6 +34,7 @@ from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import CATEGORY, CHOSEN
 
 API_VERSION = "driftloop.io/v1alpha1"
+Kind = TypeVar("Kind", bound=Spec)
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 
 
@@ -268,6 +269,14 @@ class LearningLoop(Spec):
     def name(self) -> str:
         """Return the loop's name."""
         return self.metadata.name
+
+    def parameters(self, source: str, kind: type[Kind]) -> Kind:
+        """Return a data source's parameters as ``kind``; raise InvalidInput for the first fault."""
+        try:
+            return kind.model_validate(self.spec.data.source(source).parameters)
+        except ValidationError as error:
+            where = f"loop.yaml at data.sources.{source}.parameters"
+            raise invalid_input(error, where) from error
 
 
 def read(path: Path) -> LearningLoop:

@@ -41,6 +41,17 @@ class Span:
     last: date | None = None
     seed: int = 1
 
+    def within(self, times: pd.Series[pd.Timestamp]) -> pd.Series[bool]:
+        """Return which times (UTC) lie within the span's days, the last one whole."""
+        import pandas as pd
+
+        kept = pd.Series(True, index=times.index)
+        if self.first:
+            kept &= times >= pd.Timestamp(self.first, tz="UTC")
+        if self.last:
+            kept &= times < pd.Timestamp(self.last, tz="UTC") + pd.Timedelta(days=1)
+        return kept
+
 
 @dataclass(frozen=True)
 class UseCase:

@@ -100,11 +100,7 @@ def _refuse_many(rejected: pd.DataFrame, total: int, loop: LearningLoop, path: P
 
 
 def _within(rows: pd.DataFrame, span: Span) -> pd.DataFrame:
-    kept = pd.Series(True, index=rows.index)
-    if span.first:
-        kept &= rows["date"] >= pd.Timestamp(span.first, tz="UTC")
-    if span.last:
-        kept &= rows["date"] <= pd.Timestamp(span.last, tz="UTC")
+    kept = span.within(rows["date"])
     if not kept.any():
         allowed = f"within {rows['date'].min():%Y-%m-%d}..{rows['date'].max():%Y-%m-%d}"
         got = f"{span.first}..{span.last}"

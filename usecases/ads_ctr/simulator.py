@@ -14,9 +14,9 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from driftloop.loop import LearningLoop, invalid_input
+from driftloop.loop import LearningLoop
 from driftloop.quantities import Share
 from driftloop.spec.base import Spec
 from driftloop.traffic import Change, Traffic
@@ -84,13 +84,13 @@ class Schedule:
 
 def read(loop: LearningLoop, span: Span) -> Traffic:
     """Return the simulated traffic of ``span``."""
-    scenario = scenario_of(loop)
+    scenario = loop.parameters("simulator", Scenario)
     rng = np.random.default_rng(span.seed)
     schedule = draw_schedule(scenario, rng)
     requests = _requests(scenario, schedule, rng)
     outcomes = _outcomes(requests, scenario, loop.spec.data.label_maturity, rng)
     requests = _broken(requests.drop(columns="log_odds"), scenario, schedule)
-    kept = _within(requests["event_time"], span)
+    kept = span.within(requests["event_time"])
     if not kept.any():
         allowed = f"days from {FIRST_DAY:%Y-%m-%d} on, {scenario.days} of them"
         raise InvalidInput(
@@ -104,14 +104,6 @@ def read(loop: LearningLoop, span: Span) -> Traffic:
         (f"Simulated with seed {span.seed}; the broken feature is {schedule.form}.",),
         changes_of(scenario, schedule),
     )
-
-
-def scenario_of(loop: LearningLoop) -> Scenario:
-    """Return the scenario in loop.yaml; raise InvalidInput naming the first fault."""
-    try:
-        return Scenario.model_validate(loop.spec.data.source("simulator").parameters)
-    except ValidationError as error:
-        raise invalid_input(error, "loop.yaml at data.sources.simulator.parameters") from error
 
 
 def draw_schedule(scenario: Scenario, rng: np.random.Generator) -> Schedule:
@@ -240,12 +232,3 @@ def _broken(requests: pd.DataFrame, scenario: Scenario, schedule: Schedule) -> p
     inside = (day >= schedule.fault) & (day < schedule.fault + scenario.fault.days)
     forms = {"null": np.nan, "stuck": 0.0, "another unit": requests["relevance"] * 100}
     return requests.assign(relevance=requests["relevance"].mask(inside, forms[schedule.form]))
-
-
-def _within(times: pd.Series, span: Span) -> pd.Series:
-    kept = pd.Series(True, index=times.index)
-    if span.first:
-        kept &= times >= pd.Timestamp(span.first, tz="UTC")
-    if span.last:
-        kept &= times < pd.Timestamp(span.last, tz="UTC") + DAY
-    return kept

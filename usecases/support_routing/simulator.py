@@ -15,9 +15,9 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from driftloop.loop import LearningLoop, invalid_input
+from driftloop.loop import LearningLoop
 from driftloop.quantities import Share
 from driftloop.spec.base import Spec
 from driftloop.traffic import Change, Traffic
@@ -80,13 +80,13 @@ class Schedule:
 
 def read(loop: LearningLoop, span: Span) -> Traffic:
     """Return the simulated traffic of ``span``."""
-    scenario = scenario_of(loop)
+    scenario = loop.parameters("simulator", Scenario)
     rng = np.random.default_rng(span.seed)
     schedule = draw_schedule(scenario, rng)
     requests = _requests(scenario, schedule, rng)
     outcomes = _outcomes(requests, scenario, rng)
     requests = _broken(requests.drop(columns=["day", "topic"]), scenario, schedule, rng)
-    kept = within(requests["event_time"], span)
+    kept = span.within(requests["event_time"])
     if not kept.any():
         allowed = f"days from {FIRST_DAY:%Y-%m-%d} on, {scenario.days} of them"
         got = f"{span.first}..{span.last}"
@@ -99,14 +99,6 @@ def read(loop: LearningLoop, span: Span) -> Traffic:
         (f"Simulated with seed {span.seed}.",),
         changes_of(scenario, schedule),
     )
-
-
-def scenario_of(loop: LearningLoop) -> Scenario:
-    """Return the scenario in loop.yaml; raise InvalidInput naming the first fault."""
-    try:
-        return Scenario.model_validate(loop.spec.data.source("simulator").parameters)
-    except ValidationError as error:
-        raise invalid_input(error, "loop.yaml at data.sources.simulator.parameters") from error
 
 
 def draw_schedule(scenario: Scenario, rng: np.random.Generator) -> Schedule:
@@ -126,16 +118,6 @@ def changes_of(scenario: Scenario, schedule: Schedule) -> tuple[Change, ...]:
         Change("new words of IT", "drift", words, None),
         Change("empty texts", "fault", fault, fault + timedelta(days=scenario.fault.days)),
     )
-
-
-def within(times: pd.Series, span: Span) -> pd.Series:
-    """Return which times lie within a span's days."""
-    kept = pd.Series(True, index=times.index)
-    if span.first:
-        kept &= times >= pd.Timestamp(span.first, tz="UTC")
-    if span.last:
-        kept &= times < pd.Timestamp(span.last, tz="UTC") + DAY
-    return kept
 
 
 def _requests(scenario: Scenario, schedule: Schedule, rng: np.random.Generator) -> pd.DataFrame:

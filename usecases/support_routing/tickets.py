@@ -17,7 +17,6 @@ import pandas as pd
 from driftloop.traffic import Traffic
 from driftloop.usecase import Span
 from driftloop_contracts.errors import InvalidInput
-from usecases.support_routing import simulator
 from usecases.support_routing.wording import normalised
 
 FIRST_DAY = pd.Timestamp("2026-01-05", tz="UTC")
@@ -59,7 +58,7 @@ def read(span: Span) -> Traffic:
     repeated = texts.duplicated("message") & ~empty
     rejected = texts[empty].assign(reason="a text of more than stop words, digits and punctuation")
     requests = _scheduled(texts[~empty & ~repeated], span.seed)
-    kept = simulator.within(requests["event_time"], span)
+    kept = span.within(requests["event_time"])
     if not kept.any():
         allowed = f"within {FIRST_DAY:%Y-%m-%d} and {DAYS} days"
         raise InvalidInput("--from and --to", str(span.data), allowed, f"{span.first}..{span.last}")

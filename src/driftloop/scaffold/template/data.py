@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from driftloop.loop import LearningLoop, invalid_input
+from driftloop.loop import LearningLoop
 from driftloop.quantities import Share
 from driftloop.spec.base import Spec
 from driftloop.traffic import Change, Traffic
@@ -58,7 +58,7 @@ def source_name(span: Span) -> str:
 def read(loop: LearningLoop, span: Span) -> Traffic:
     """Return the traffic of ``span``."""
     source_name(span)
-    scenario, rng = _scenario(loop), np.random.default_rng(span.seed)
+    scenario, rng = loop.parameters(SIMULATOR, Scenario), np.random.default_rng(span.seed)
     visits = _visits(scenario, rng)
     requests = pd.DataFrame(
         {
@@ -87,14 +87,6 @@ def read(loop: LearningLoop, span: Span) -> Traffic:
     )
 
 
-def _scenario(loop: LearningLoop) -> Scenario:
-    (source,) = [one for one in loop.spec.data.sources if one.name == SIMULATOR]
-    try:
-        return Scenario.model_validate(source.parameters)
-    except ValidationError as error:
-        raise invalid_input(error, f"the parameters of source {SIMULATOR}") from error
-
-
 def _visits(scenario: Scenario, rng: np.random.Generator) -> Visits:
     size = scenario.days * scenario.visits_per_day
     offset = np.sort(rng.uniform(0, scenario.days * 86_400, size))
@@ -117,11 +109,7 @@ def _changes(scenario: Scenario) -> tuple[Change, ...]:
 
 
 def _within(requests: pd.DataFrame, span: Span) -> pd.DataFrame:
-    day = requests["event_time"].dt.date
-    if span.first:
-        requests = requests[day >= span.first]
-    if span.last:
-        requests = requests[day.loc[requests.index] <= span.last]
+    requests = requests[span.within(requests["event_time"])]
     if requests.empty:
         allowed = "days that the simulator covers"
         raise InvalidInput("--from, --to", "the command", allowed, f"{span.first}, {span.last}")

@@ -7,10 +7,10 @@ Each image comes once, so that no model is judged by an image that it has learnt
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sklearn.datasets import load_digits
 
-from driftloop.loop import LearningLoop, invalid_input
+from driftloop.loop import LearningLoop
 from driftloop.spec.base import Spec
 from driftloop.traffic import Change, Traffic
 from driftloop.usecase import Span
@@ -44,7 +44,7 @@ def source_name(span: Span) -> str:
 def read(loop: LearningLoop, span: Span) -> Traffic:
     """Return the traffic of ``span``: each image once, in an order that its seed decides."""
     source_name(span)
-    schedule, rng = _schedule(loop), np.random.default_rng(span.seed)
+    schedule, rng = loop.parameters(SOURCE, Schedule), np.random.default_rng(span.seed)
     images, digits = load_digits(return_X_y=True)
     order = rng.permutation(len(images))
     images, digits = images[order].reshape(-1, 8, 8), digits[order]
@@ -80,13 +80,6 @@ def read(loop: LearningLoop, span: Span) -> Traffic:
     return Traffic(requests, outcomes, requests.iloc[:0].assign(reason=""), changes=changes)
 
 
-def _schedule(loop: LearningLoop) -> Schedule:
-    try:
-        return Schedule.model_validate(loop.spec.data.source(SOURCE).parameters)
-    except ValidationError as error:
-        raise invalid_input(error, f"the parameters of source {SOURCE}") from error
-
-
 def _counters(digits: np.ndarray, counters: int, rng: np.random.Generator) -> np.ndarray:
     """Return each image's counter: of low digits seven in ten come in at one of even number."""
     is_even = rng.random(len(digits)) < np.where(digits < LOW, 0.7, 0.3)
@@ -94,12 +87,7 @@ def _counters(digits: np.ndarray, counters: int, rng: np.random.Generator) -> np
 
 
 def _within(time: pd.Series, span: Span) -> pd.Series:
-    day = time.dt.date
-    kept = pd.Series(True, index=time.index)
-    if span.first:
-        kept &= day >= span.first
-    if span.last:
-        kept &= day <= span.last
+    kept = span.within(time)
     if not kept.any():
         allowed = "days that the schedule covers"
         raise InvalidInput("--from, --to", "the command", allowed, f"{span.first}, {span.last}")
