@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import Killed, Points, Watched
 
 from driftloop import decisions
-from driftloop.adapters.sqlite_ledger import SqliteLedger
 from driftloop.decisions import RetrainingEnded, WindowJudged, decide, returns
 from driftloop.decisions.action import Decision, Promote
 from driftloop.decisions.event import Ticked
@@ -130,29 +130,12 @@ def test_a_bundle_that_gives_way_leads_back_to_the_model(ads: LearningLoop) -> N
     assert sent(state, decisions.Ticked(), loop) == [("withdrawn", 2)]
 
 
-class Killed(BaseException):
-    """Stands for kill -9: no handler of the controller's may catch it."""
-
-
-class Machine:
-    """What outlives a controller, and a countdown to its kill before or after any effect."""
+class Machine(Points):
+    """What outlives a controller."""
 
     def __init__(self, killed_at: int = -1) -> None:
-        self.left, self.points = killed_at, 0
+        super().__init__(killed_at)
         self.events: dict[str, tuple[str, Any]] = {}
-
-    def step(self, effect: Callable[[], Any]) -> Any:
-        self._point()
-        found = effect()
-        self._point()
-        return found
-
-    def _point(self) -> None:
-        self.points += 1
-        if self.left == 0:
-            self.left = -1
-            raise Killed
-        self.left -= self.left > 0
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome:
         found = (RULES["few_positives"].returned("4 positives in 1,000 rows."),)
@@ -166,20 +149,6 @@ class Machine:
     def emit(self, event: CloudEvent) -> None:
         told = event.type, dict(event.data)
         self.step(lambda: self.events.setdefault(event.id, told))
-
-
-class Watched(SqliteLedger):
-    """The ledger of a machine: its writes are points as well."""
-
-    def __init__(self, path: Path, machine: Machine) -> None:
-        super().__init__(path)
-        self._machine = machine
-
-    def record(self, *arguments: Any) -> None:
-        self._machine.step(lambda: super(Watched, self).record(*arguments))
-
-    def done(self, *arguments: Any) -> None:
-        self._machine.step(lambda: super(Watched, self).done(*arguments))
 
 
 def reviewed() -> CloudEvent:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from killing import Killed, Points, Watched
 
 from driftloop import decisions
 from driftloop.adapters.sqlite_ledger import SqliteLedger
@@ -28,36 +29,17 @@ START = datetime(2026, 1, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-class Killed(BaseException):
-    """Stands for kill -9: no handler of the controller's may catch it."""
+class Machine(Points):
+    """What outlives a controller; ``bad``: the candidate fails."""
 
-
-class Machine:
-    """What outlives a controller, and a countdown to its kill; ``bad``: the candidate fails.
-
-    Every call passes two points: before its effect and after it.
-    """
-
-    def __init__(self, *, bad: bool) -> None:
-        self.bad, self.left, self.points = bad, -1, 0
+    def __init__(self, killed_at: int = -1, *, bad: bool) -> None:
+        super().__init__(killed_at)
+        self.bad = bad
         self.served: dict[str, float] = {}
         self.started: list[str] = []
         self.events: dict[str, str] = {}
         self.counters: dict[str, Arm] = {}
         self.rng = np.random.default_rng(0)
-
-    def point(self) -> None:
-        self.points += 1
-        if self.left == 0:
-            self.left = -1
-            raise Killed
-        self.left -= self.left > 0
-
-    def step(self, effect: Callable[[], Any]) -> Any:
-        self.point()
-        found = effect()
-        self.point()
-        return found
 
     def train(self, order: Order, causes: Sequence[dict[str, Any]]) -> Outcome:
         def effect() -> Outcome:
@@ -93,20 +75,6 @@ class Machine:
             self.counters[version] = self.counters.get(version, Arm()) + own
 
 
-class Watched(SqliteLedger):
-    """The ledger of a machine: its writes are points as well."""
-
-    def __init__(self, path: Path, machine: Machine) -> None:
-        super().__init__(path)
-        self._machine = machine
-
-    def record(self, *arguments: Any) -> None:
-        self._machine.step(lambda: super(Watched, self).record(*arguments))
-
-    def done(self, *arguments: Any) -> None:
-        self._machine.step(lambda: super(Watched, self).done(*arguments))
-
-
 def story(machine: Machine) -> Iterator[tuple[datetime, Callable[[Controller], None]]]:
     """Yield what happens when: a first model, a cause, traffic and looks at it."""
     yield START, lambda c: c.decide(decisions.Started(), START)
@@ -133,8 +101,7 @@ def _ask(controller: Controller) -> None:
 def turned(ads: LearningLoop, folder: Path, *, bad: bool, killed_at: int = -1) -> Machine:
     """Return the machine after the story, its controller killed once at that point."""
     folder.mkdir()
-    machine = Machine(bad=bad)
-    machine.left = killed_at
+    machine = Machine(killed_at, bad=bad)
 
     def fresh() -> Controller:
         return Controller(ads, Watched(folder / "ledger.db", machine), machine, machine.emit)
