@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from driftloop import settled
-from driftloop.archive import Archive
 from driftloop.evaluation import loss
 from driftloop.labels import errors, out_of_fold
 from driftloop.labels.classes import NONE, Codes, Floats
 from driftloop.labels.classes import codes as codes_of
-from driftloop.laptop.unfolding import Unfolding
+from driftloop.traffic import Traffic
 from driftloop.training import fit, split
 from driftloop.usecase import Span, UseCase
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import CATEGORY
-from driftloop_contracts.object_store import FileStore
-
-DAY = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +38,10 @@ def read(case: UseCase, span: Span, most: int) -> Labelled:
 
     A row that is not mature by then has no label; one without an outcome as its source says.
     """
-    traffic = case.read(span)
+    return _of(case, case.read(span), most)
+
+
+def _of(case: UseCase, traffic: Traffic, most: int) -> Labelled:
     known = settled.rows(case, traffic).rows.set_index("prediction_id")
     rows = traffic.requests.tail(most)
     told = [name for name in ("positives", CATEGORY) if name in known]
@@ -58,20 +55,13 @@ def joined(case: UseCase, span: Span, most: int) -> Labelled:
 
     Raise InvalidInput where there is none.
     """
-    from driftloop.adapters.feast_repository import FeatureRepository
-
-    every = read(case, span, 2**62)
-    rows = every.rows[every.codes != NONE].tail(most)
+    traffic = case.read(span)
+    every = _of(case, traffic, 2**62)
+    rows = every.rows[every.codes != NONE]
     if rows.empty:
         where, allowed = f"the traffic of {case.name}", "of weight 1, some with an outcome"
         raise InvalidInput("the rows", where, allowed, f"{len(every.rows)} others")
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = Archive(FileStore(Path(scratch) / "store"), case.loop.name)
-        _archive_features(case, span, rows["event_time"], archive)
-        repository = FeatureRepository(case, Path(scratch) / "feast")
-        repository.apply(archive.feature_folder(Path(scratch) / "offline"))
-        found = repository.historical(rows.reset_index(drop=True))
-    return _labelled(case, found.reset_index(drop=True))
+    return _labelled(case, settled.joined(case, traffic, rows, most))
 
 
 def probabilities(case: UseCase, labelled: Labelled, rng: np.random.Generator) -> Floats:
@@ -131,16 +121,3 @@ def _labelled(case: UseCase, rows: pd.DataFrame) -> Labelled:
         return Labelled(rows, errors.single(rows["positives"], rows["weight"]), classes)
     named = codes_of(rows[CATEGORY], classes, f"the traffic of {case.name}")
     return Labelled(rows, np.where(rows["weight"] == 1, named, NONE), classes)
-
-
-def _archive_features(
-    case: UseCase, span: Span, times: pd.Series[pd.Timestamp], archive: Archive
-) -> None:
-    """Compute the feature rows of each midnight that the rows may look up, as it was known then."""
-    unfolding, window = Unfolding(case.read(span)), case.loop.spec.training.window
-    for day in pd.date_range(times.min().floor("D") - DAY, times.max().floor("D"), freq="D"):
-        unfolding.advance(day)
-        history = unfolding.labelled(day - window, day)
-        if len(history):
-            for view, rows in case.compute_features(history, day).items():
-                archive.put_features(view, day, rows)

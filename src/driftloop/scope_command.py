@@ -13,7 +13,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 
-from driftloop import clock, scope_rows, scope_steps, usecase
+from driftloop import clock, scope_steps, settled, usecase
 from driftloop.evaluation.difference import finite
 from driftloop.traffic import Traffic
 from driftloop.usecase import Span, UseCase
@@ -72,10 +72,10 @@ def _scope(
     bottleneck = _bottleneck(case, span, steps)
     with console.status("Reading the data"):
         traffic = case.read(span)
-        rows, share = scope_rows.labelled(case, traffic)
+        rows, share = settled.in_window(case, traffic)
         inventory = _inventory(case, span, traffic, (rows, share), now)
     with console.status("Joining features as of each row"):
-        frame = scope_rows.joined(case, traffic, rows)
+        frame = settled.joined(case, traffic, rows)
     parts = frame, frame
     if len(frame):
         start = split.holdout_start(frame["event_time"], case.loop, None)
