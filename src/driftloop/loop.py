@@ -185,6 +185,13 @@ class LoopSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _leaves_propensities_free(self) -> LoopSpec:
+        taken = {*self.business.propensities} & {*self.features.entities, *self.features.names()}
+        if taken:
+            raise ValueError(f"columns and entities of other names than '{min(taken)}'")
+        return self
+
+    @model_validator(mode="after")
     def _suits_its_classes(self) -> LoopSpec:
         taken = {CATEGORY, CHOSEN} & {*self.features.entities, *self.features.names()}
         if taken and self.objective.classes:

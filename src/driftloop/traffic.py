@@ -2,7 +2,8 @@
 
 Two frames. ``requests``: one row per impression or aggregate of equal impressions, with
 ``row_id`` (str), ``event_time`` (UTC, microseconds), the entity keys, the request-time
-features and ``weight`` (impressions, at least 1). ``outcomes``: ``row_id``, ``event_time``,
+features and ``weight`` (impressions, at least 1); where a choice was made, also the columns of
+``Business.propensities`` (null where none was). ``outcomes``: ``row_id``, ``event_time``,
 ``positives`` (clicks, at most the weight), ``known_time`` (UTC) and ``revision`` (0, 1, ...);
 a later revision of a row replaces the earlier one from its own known_time on. Where the loop's
 objective has classes, ``category`` (str) is the true one, and ``positives`` is the weight.

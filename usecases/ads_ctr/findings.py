@@ -17,6 +17,7 @@ from driftloop.labels import audit, correction, errors, out_of_fold
 from driftloop.scoping import rule as rules
 from driftloop.scoping import verdict
 from driftloop.scoping.verdict import Evidence
+from driftloop.spec.business import judged_column
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 from driftloop.story.finding import Finding, Settled
@@ -314,7 +315,7 @@ def _with_alternative(
     """Return what was served with how probably each objective's policy chooses each candidate."""
     scores = fit.predict(case, known, served) if known else _cross_fitted(case, served)
     chances = policy.epsilon_greedy(scores.reshape(-1, CANDIDATES), EXPLORED)
-    column = promise.judged_column(alternative)
+    column = judged_column(alternative)
     return served.assign(propensity=served["probability"], **{column: chances.reshape(-1)})
 
 

@@ -31,6 +31,12 @@ CATEGORY = "category"
 CHOSEN = "predicted_class"
 """The feature of a record that says which class was answered; ``prediction`` is its probability."""
 
+PROPENSITY = "propensity"
+"""The feature of a record that says with which probability its caller chose what it asked about.
+
+With ``_<alternative>`` after it, that with which another objective's policy would have chosen it.
+"""
+
 LOOKED_UP = "__event_timestamp"
 """How the log's column ends that has the event time of what was looked up in a feature view."""
 

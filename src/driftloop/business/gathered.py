@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from driftloop.archive import Archive
-from driftloop.business import accounts, missing, promise
+from driftloop.business import accounts, missing
 from driftloop.evaluation import cohort, kpi
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
@@ -113,9 +113,8 @@ class Gathering:
 
     def _columns(self) -> list[str]:
         spec = self.loop.spec
-        propensities = (promise.judged_column(one.name) for one in spec.business.alternatives)
         chosen = (CHOSEN,) if spec.objective.classes else ()
-        names = (*RECORD, spec.gate.entity, promise.PROPENSITY, *propensities, *chosen)
+        names = (*RECORD, spec.gate.entity, *spec.business.propensities, *chosen)
         return list(dict.fromkeys((*names, *self._named())))
 
     def _named(self) -> list[str]:

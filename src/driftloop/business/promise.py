@@ -19,12 +19,9 @@ from driftloop.business.measured import Measured
 from driftloop.business.off_policy import Rounds, Value
 from driftloop.business.weights import Diagnostics
 from driftloop.evaluation.difference import FEWEST_ENTITIES, Interval
-from driftloop.spec.business import Business
+from driftloop.spec.business import Business, judged_column
 from driftloop_contracts.errors import InvalidInput
-
-PROPENSITY = "propensity"
-"""The column of the probability with which the present policy chose what it chose; with
-``_<alternative>`` after it that of an alternative's policy for the same choice."""
+from driftloop_contracts.inference import PROPENSITY
 
 
 @dataclass(frozen=True)
@@ -146,12 +143,3 @@ def _faulty(name: str, rounds: int, fault: str) -> Promise:
     value = Value(off_policy.SNIPS, nothing, nowhere, nowhere, None, 0.0, 0.0, np.zeros(0))
     diagnostics = Diagnostics(rounds, 0.0, math.nan, math.inf, math.nan, math.nan, math.nan)
     return Promise(name, nothing, value, nothing, diagnostics, fault=fault)
-
-
-def judged_column(alternative: str) -> str:
-    """Return the column of the probability with which an alternative would have chosen the same.
-
-    >>> judged_column("impressions-first")
-    'propensity_impressions_first'
-    """
-    return f"{PROPENSITY}_{alternative.replace('-', '_')}"

@@ -1,12 +1,13 @@
 """Logged: the columns that an inference record holds beside its keys, and those that are judged.
 
-They are the model's own, what is derived of its texts, and the class that was answered. Windows
-test them by kind; a text itself is logged, because a model is trained on it, and never tested.
+They are the model's own, what is derived of its texts, the class that was answered, and with which
+probability the caller chose. Windows test them by kind; a text itself is logged, because a model is
+trained on it, and never tested; propensities are the caller's business and not tested either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,22 @@ def columns(loop: LearningLoop) -> list[Column]:
         chosen = Column(name=CHOSEN, kind="categorical", origin="request")
         own = {"monitored": answers.watch, "min_effect": answers.min_effect}
         found.append(chosen.model_copy(update=own))
-    return found
+    return found + [_propensity(name) for name in loop.spec.business.propensities]
+
+
+def kinds(loop: LearningLoop, named: Collection[str]) -> dict[str, str]:
+    """Return the kind of each column that a predictor logs whose bundle names ``named``.
+
+    A bundle from before an alternative was declared has no column for its propensities, and the
+    sidecar takes what the bundle names.
+    """
+    later = {*loop.spec.business.propensities} - {*named}
+    return {column.name: column.kind for column in columns(loop) if column.name not in later}
+
+
+def _propensity(name: str) -> Column:
+    unbound = Column(name=name, kind="numeric", origin="request")
+    return unbound.model_copy(update={"monitored": False, "max_missing": 1.0})
 
 
 def _logged(column: Column) -> list[Column]:

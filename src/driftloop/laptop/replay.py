@@ -200,8 +200,9 @@ class Replay:
         return [(str(entities[part.index[0]]), part) for _, part in groups]
 
     def _ask(self, batch: pd.DataFrame, positions: Any, entity: str) -> None:
-        spec = self.usecase.loop.spec.features
-        columns = [*spec.entities, *spec.names(origin="request"), "weight"]
+        spec = self.usecase.loop.spec
+        columns = [*spec.features.entities, *spec.features.names(origin="request"), "weight"]
+        columns += [name for name in spec.business.propensities if name in batch]
         instances = batch[columns].astype(object).where(batch[columns].notna(), None)
         answer = self._client.post(
             f"{self.serving.url}/v1/models/{self.usecase.loop.name}:predict",

@@ -11,6 +11,7 @@ from driftloop.money import Amount, Money
 from driftloop.quantities import Duration, Share
 from driftloop.spec.base import Spec
 from driftloop.spec.objective import Objective
+from driftloop_contracts.inference import PROPENSITY
 
 LONGEST = timedelta(days=3650)
 
@@ -71,12 +72,9 @@ class Business(Spec):
     def _names_differ(cls, alternatives: tuple[Objective, ...]) -> tuple[Objective, ...]:
         if len({one.name for one in alternatives}) < len(alternatives):
             raise ValueError("alternatives of different names")
-        # As promise.judged_column has them.
-        columns = [one.name.replace("-", "_") for one in alternatives]
+        columns = [judged_column(one.name) for one in alternatives]
         if shared := {one for one in columns if columns.count(one) > 1}:
-            raise ValueError(
-                f"alternatives that do not share the column 'propensity_{min(shared)}'"
-            )
+            raise ValueError(f"alternatives that do not share the column '{min(shared)}'")
         return alternatives
 
     @model_validator(mode="after")
@@ -92,6 +90,12 @@ class Business(Spec):
         return self
 
     @property
+    def propensities(self) -> tuple[str, ...]:
+        """Return the columns by which alternatives are judged, none where there are none."""
+        judged = tuple(judged_column(one.name) for one in self.alternatives)
+        return (PROPENSITY, *judged) if judged else ()
+
+    @property
     def currency(self) -> str:
         """Return the currency of all amounts, '' where there are none."""
         return next((amount.currency for amount in self._amounts()), "")
@@ -104,3 +108,12 @@ class Business(Spec):
     def _amounts(self) -> list[Amount]:
         costs = (self.costs.training, self.costs.thousand_predictions, self.costs.label)
         return [amount for amount in (*self.prices.values(), *costs, self.floor) if amount]
+
+
+def judged_column(alternative: str) -> str:
+    """Return the column of the probability with which an alternative would have chosen the same.
+
+    >>> judged_column("impressions-first")
+    'propensity_impressions_first'
+    """
+    return f"{PROPENSITY}_{alternative.replace('-', '_')}"

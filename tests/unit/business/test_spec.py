@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from driftloop import loop, money
+from driftloop.features import logged
 from driftloop.loop import LearningLoop
 from driftloop.money import Amount
 from driftloop.spec.business import Business
@@ -126,3 +127,25 @@ def test_an_alternative_named_like_the_objective_is_refused(content: dict[str, A
 def test_money_is_read_as_it_is_written(value: Any, currency: str) -> None:
     amount = Amount(float(value), currency)
     assert money.parse(money.show(amount)) == amount
+
+
+def test_propensities_are_columns_of_their_own(content: dict[str, Any]) -> None:
+    other = objective("mail-first", "won").model_dump(by_alias=True, mode="json")
+    spec = content["spec"] | {"business": {"period": "30d", "alternatives": [other]}}
+    case = loop.parse(content | {"spec": spec}, "loop.yaml")
+    assert case.spec.business.propensities == ("propensity", "propensity_mail_first")
+    column = {"name": "propensity_mail_first", "kind": "numeric", "origin": "request"}
+    features = spec["features"] | {"columns": [*spec["features"]["columns"], column]}
+    with pytest.raises(InvalidInput, match="other names than 'propensity_mail_first'"):
+        loop.parse(content | {"spec": spec | {"features": features}}, "loop.yaml")
+
+
+def test_a_predictor_logs_the_propensities_that_its_bundle_names(content: dict[str, Any]) -> None:
+    other = objective("mail-first", "won").model_dump(by_alias=True, mode="json")
+    spec = content["spec"] | {"business": {"period": "30d", "alternatives": [other]}}
+    case = loop.parse(content | {"spec": spec}, "loop.yaml")
+    before = [column.name for column in case.spec.features.columns]
+    assert [*logged.kinds(case, before)] == before
+    now = [*before, "propensity", "propensity_mail_first"]
+    assert [*logged.kinds(case, now)] == now
+    assert not any(c.monitored for c in logged.columns(case)[len(before) :])

@@ -90,9 +90,10 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
 
     def _rows(self, body: Any) -> pd.DataFrame:
         features = self.usecase.loop.spec.features
+        propensities = self.usecase.loop.spec.business.propensities
         if isinstance(body, InferRequest):
-            return payload.from_v2(body.inputs, features)
-        return payload.from_v1(body, features)
+            return payload.from_v2(body.inputs, features, propensities)
+        return payload.from_v1(body, features, propensities)
 
     def _event_time(self, headers: dict[str, str]) -> datetime:
         if self.replay and EVENT_TIME in headers:
@@ -116,9 +117,11 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         answers: Answers,
         derived: dict[str, Any],
     ) -> None:
-        features, frame = self.usecase.loop.spec.features, served.rows
+        spec, frame = self.usecase.loop.spec, served.rows
+        features = spec.features
         keys = {name: frame[name].to_numpy() for name in features.entities}
-        asked = {name: frame[name].to_numpy() for name in features.names(origin="request")}
+        columns = (*features.names(origin="request"), *spec.business.propensities)
+        asked = {name: frame[name].to_numpy() for name in columns}
         said = {} if answers.chosen is None else {inference.CHOSEN: answers.chosen}
         record = Record(
             first_seq=self.recorder.next_seq(len(ids)),

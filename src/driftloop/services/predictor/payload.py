@@ -1,4 +1,8 @@
-"""Payload: a V1 or V2 request as a frame of rows, checked column by column. Pure."""
+"""Payload: a V1 or V2 request as a frame of rows, checked column by column. Pure.
+
+Beside the model's columns a request may have a ``weight`` and ``propensities``, the columns of
+``Business.propensities``; a row that was no choice has none of the latter, or null.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ import pandas as pd
 from driftloop.spec.features import Features
 from driftloop_contracts import text
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import MAX_ROWS, MAX_WEIGHT
+from driftloop_contracts.inference import MAX_ROWS, MAX_WEIGHT, PROPENSITY
 
 WHERE = "the request"
+WEIGHT = "weight"
 Texts = np.ndarray[Any, np.dtype[np.object_]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Tensor(Protocol):
@@ -27,27 +33,33 @@ class Tensor(Protocol):
         """Return the values as an array."""
 
 
-def from_v1(body: object, features: Features) -> pd.DataFrame:
+def from_v1(body: object, features: Features, propensities: Sequence[str] = ()) -> pd.DataFrame:
     """Return the rows of ``{"instances": [{column: value}, ...]}``."""
     instances = body.get("instances") if isinstance(body, Mapping) else None
     if not isinstance(instances, list) or not 0 < len(instances) <= MAX_ROWS:
         got = len(instances) if isinstance(instances, list) else instances
         raise InvalidInput("instances", WHERE, f"a list of 1 to {MAX_ROWS} objects", got)
-    known = {*_columns(features), "weight"}
+    wanted, optional = _columns(features), (WEIGHT, *propensities)
+    known, given = {*wanted, *optional}, set[str]()
     for instance in instances:
         if not isinstance(instance, Mapping):
             raise InvalidInput("an instance", WHERE, "an object of named values", instance)
         if not instance.keys() <= known:
             odd = sorted(instance.keys() - known)[0]
             raise InvalidInput(f"column '{odd}'", WHERE, f"one of {sorted(known)}", odd)
-    names = [*_columns(features), *(["weight"] if "weight" in instances[0] else [])]
-    return _frame({name: _column(instances, name) for name in names}, features)
+        given |= instance.keys()
+    names = [*wanted, *(name for name in optional if name in given)]
+    columns = {name: _column(instances, name) for name in names}
+    return _frame(columns, features, propensities)
 
 
-def from_v2(inputs: Sequence[Tensor], features: Features) -> pd.DataFrame:
+def from_v2(
+    inputs: Sequence[Tensor], features: Features, propensities: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the rows of one tensor of shape [n] or [n, 1] per column."""
     given = {tensor.name: tensor for tensor in inputs}
-    known = [*_columns(features), "weight"]
+    wanted = _columns(features)
+    known = [*wanted, WEIGHT, *propensities]
     for name in given:
         if name not in known:
             raise InvalidInput(f"input '{name}'", WHERE, f"one of {sorted(known)}", name)
@@ -55,13 +67,13 @@ def from_v2(inputs: Sequence[Tensor], features: Features) -> pd.DataFrame:
     for name in known:
         if name in given:
             columns[name] = _values(given[name])
-        elif name != "weight":
+        elif name in wanted:
             raise InvalidInput(f"input '{name}'", WHERE, "present", "nothing")
     sizes = {len(column) for column in columns.values()}
     if len(sizes) != 1 or not 0 < max(sizes) <= MAX_ROWS:
         allowed = f"of one length from 1 to {MAX_ROWS}"
         raise InvalidInput("the inputs", WHERE, allowed, sorted(sizes))
-    return _frame(columns, features)
+    return _frame(columns, features, propensities)
 
 
 def _columns(features: Features) -> list[str]:
@@ -86,8 +98,10 @@ def _values(tensor: Tensor) -> list[Any]:
     return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
 
 
-def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
-    numeric = {*features.names("numeric"), "weight"}
+def _frame(
+    columns: dict[str, list[Any]], features: Features, propensities: Sequence[str]
+) -> pd.DataFrame:
+    numeric = {*features.names("numeric"), WEIGHT, *propensities}
     checked: dict[str, Any] = {}
     for name, values in columns.items():
         if name in features.entities:
@@ -97,12 +111,23 @@ def _frame(columns: dict[str, list[Any]], features: Features) -> pd.DataFrame:
         if name in features.names("text"):
             checked[name] = _bounded(checked[name])
     size = len(next(iter(checked.values())))
-    weight = checked.setdefault("weight", np.ones(size))
+    weight = checked.setdefault(WEIGHT, np.ones(size))
     sound = (weight >= 1) & (weight <= MAX_WEIGHT)
     if not sound.all():
         allowed = f"numbers from 1 to {MAX_WEIGHT:g}"
-        raise InvalidInput("column 'weight'", WHERE, allowed, weight[~sound][0])
+        raise InvalidInput(f"column '{WEIGHT}'", WHERE, allowed, weight[~sound][0])
+    for name in propensities:
+        _check_chances(name, checked.setdefault(name, np.full(size, np.nan)))
     return pd.DataFrame(checked)
+
+
+def _check_chances(name: str, values: Floats) -> None:
+    """Raise InvalidInput unless all are probabilities; what was chosen had a chance above 0."""
+    least = values > 0 if name == PROPENSITY else values >= 0
+    odd = ~np.isnan(values) & ~(least & (values <= 1))
+    if odd.any():
+        allowed = f"null, or numbers {'above' if name == PROPENSITY else 'from'} 0 and at most 1"
+        raise InvalidInput(f"column '{name}'", WHERE, allowed, values[odd][0])
 
 
 def _bounded(texts: Texts) -> Texts:
@@ -118,7 +143,7 @@ def _keys(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(values, dtype="int64")
 
 
-def _numbers(name: str, values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(name: str, values: list[Any]) -> Floats:
     for value in values:
         if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
             raise InvalidInput(f"column '{name}'", WHERE, "numbers or null", value)

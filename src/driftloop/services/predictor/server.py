@@ -33,7 +33,7 @@ from driftloop.services.predictor.record import Origin, Record
 from driftloop.services.predictor.recorder import Recorder
 from driftloop.services.predictor.settings import Settings
 from driftloop.usecase import UseCase
-from driftloop_contracts import bundle, text
+from driftloop_contracts import baseline, bundle, text
 from driftloop_contracts.object_store import open_store
 
 DRAIN_SECONDS = 15.0
@@ -66,14 +66,14 @@ def load(settings: Settings) -> BundleModel:
 
 
 def _recorder(case: UseCase, settings: Settings, counters: Counters) -> Recorder:
-    name, columns = case.loop.name, logged.columns(case.loop)
-    entity = case.loop.spec.gate.entity
+    name, entity = case.loop.name, case.loop.spec.gate.entity
 
     def seen(records: Sequence[Record]) -> None:
         predictions = np.concatenate([record.predictions for record in records])
         counters.recorded(np.concatenate([r.column(entity) for r in records]), predictions)
 
-    kinds = {column.name: column.kind for column in columns}
+    known = baseline.from_json((settings.scratch / bundle.BASELINE).read_bytes()).kinds
+    kinds = logged.kinds(case.loop, known)
     origin = Origin(name, settings.bundle, settings.pod_uid, kinds)
     delivery = Delivery(settings.sidecar) if settings.sidecar else None
     source = f"/driftloop/{name}/predictor/{settings.pod_uid}"
