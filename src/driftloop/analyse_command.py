@@ -30,9 +30,6 @@ def analyse(
         manifest = newest.fetched(store, loop, version, Path(folder))
     wanted, found = manifest.version, manifest.facts.get("analysis")
     if not isinstance(found, Mapping):
-        if case.loop.spec.objective.classes:
-            what, allowed = "the objective", "of two outcomes: see by_class in driftloop card"
-            raise InvalidInput(what, f"loop {loop}", allowed, "one of classes")
         raise InvalidInput("the analysis", f"bundle {wanted}", "present", absent(manifest.facts))
     console = Console(soft_wrap=True)
     for line in lines(wanted, found):
@@ -45,8 +42,6 @@ def absent(facts: Mapping[str, Any]) -> str:
     >>> absent({})
     "an older bundle's facts"
     """
-    if facts.get("by_class"):
-        return "a bundle of classes, which are not analysed: 'driftloop card' shows their confusion"
     if facts.get("streamed"):
         return "a bundle made with training.memory, whose rows are not analysed"
     return "an older bundle's facts"

@@ -138,10 +138,22 @@ def compare(
         labelled.require(rows, [*columns, entity], where)
     labelled.require_probability(probability, late, "the held-out rows")
     guesses = _guesses(early, columns, entity, rng)
-    losses = {name: _losses(guess(late), late) for name, _, guess in guesses}
-    losses["model"] = _losses(probability, late)
-    weight, _ = labelled.counts(late)
-    drawn = difference.resample(losses | {"weight": weight}, late[entity], RESAMPLES, rng)
+    losses = [(name, said, _losses(guess(late), late)) for name, said, guess in guesses]
+    return beside(_losses(probability, late), losses, late, entity, rng, least)
+
+
+def beside(
+    own: Floats,
+    losses: Sequence[tuple[str, str, Floats]],
+    late: pd.DataFrame,
+    entity: str,
+    rng: np.random.Generator,
+    least: float = LEAST,
+) -> Comparison:
+    """Return the model's losses of ``late`` rows beside those of each (name, what it does)."""
+    sums = {name: lost for name, _, lost in losses} | {"model": own}
+    sums["weight"] = late["weight"].to_numpy("float64")
+    drawn = difference.resample(sums, late[entity], RESAMPLES, rng)
     found = [
         Baseline(
             name,
@@ -149,10 +161,10 @@ def compare(
             drawn.ratio(name, "weight").interval(CONFIDENCE),
             drawn.relative("model", name).interval(CONFIDENCE),
         )
-        for name, said, _ in guesses
+        for name, said, _ in losses
     ]
-    own = drawn.ratio("model", "weight").interval(CONFIDENCE)
-    return Comparison(own, tuple(found), len(late), int(late[entity].nunique()), least)
+    whole = drawn.ratio("model", "weight").interval(CONFIDENCE)
+    return Comparison(whole, tuple(found), len(late), int(late[entity].nunique()), least)
 
 
 def _losses(probability: Floats, rows: pd.DataFrame) -> Floats:

@@ -6,7 +6,7 @@ them. parts.py says where is looked, kinds.py how a kind is decided, actions.py 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,12 +106,16 @@ def analyse(
     if not columns:
         raise InvalidInput("the columns", "the error analysis", "one or more", "none")
     count = int(late[entity].nunique())
-    note = _too_few(early, late, entity)
+    note = too_few(early, late, entity)
     if note:
         return ErrorAnalysis((), len(late), count, _mean_loss(late, probability), note)
     world = parts.world(early, late, probability, columns, entity, rng)
     scores = world.rows[suspicion].to_numpy("float64") if suspicion else None
-    found = _failures(world, parts.candidates(world, named), scores, others)
+
+    def ask(part: Slice) -> list[Test]:
+        return [*kinds.of_model(world, part, others), kinds.of_labels(world, part, scores)]
+
+    found = failures(world, parts.candidates(world, named), ask)
     return ErrorAnalysis(tuple(found), len(late), count, _mean_loss(late, probability))
 
 
@@ -121,8 +125,8 @@ def _mean_loss(rows: pd.DataFrame, probability: Floats) -> float:
     return loss.mean_log_loss(probability, rows["positives"], rows["weight"])
 
 
-def _too_few(early: pd.DataFrame, late: pd.DataFrame, entity: str) -> str:
-    """Return why nothing can be said, if so."""
+def too_few(early: pd.DataFrame, late: pd.DataFrame, entity: str) -> str:
+    """Return why nothing can be said of these rows, '' where something can."""
     count, least = int(late[entity].nunique()), 2 * FEWEST_ENTITIES
     if count < least:
         return f"Nothing is said of {count} {entity}s: it takes {least}, as half of them judge."
@@ -133,16 +137,24 @@ def _too_few(early: pd.DataFrame, late: pd.DataFrame, entity: str) -> str:
     return ""
 
 
-def _failures(
-    world: World, found: Sequence[Slice], suspicion: Floats | None, others: Sequence[str]
+def failures(
+    world: World,
+    found: Sequence[Slice],
+    ask: Callable[[Slice], list[Test]],
+    error: float = kinds.ERROR,
 ) -> list[Failure]:
-    judged = [part for part in found if _can_judge(world, part)]
-    tried = [kinds.tests(world, part, suspicion, others) for part in judged]
+    """Return those of the parts ``found`` that fail, what gains most first.
+
+    ``ask``: the tests of a part; ``error``: the chance that anything is explained where nothing is
+    wrong.
+    """
+    judged = [part for part in found if can_judge(world, part)]
+    tried = [ask(part) for part in judged]
     flat = [test for tests in tried for test in tests]
-    falls = iter(holm([test.p_value for test in flat], kinds.ERROR) if flat else [])
+    falls = iter(holm([test.p_value for test in flat], error) if flat else [])
     fallen = [[test for test in tests if next(falls)] for tests in tried]
     excesses = [_excess(world, part) for part in judged]
-    harder = holm([one.p_value for one in excesses], kinds.ERROR) if judged else []
+    harder = holm([one.p_value for one in excesses], error) if judged else []
     shares = _shares(world, judged)
     pairs = []
     for number, part in enumerate(judged):
@@ -154,7 +166,7 @@ def _failures(
     return sorted(kept, key=lambda one: (-one.gain, one.kind == NOISE, -one.share))
 
 
-def _can_judge(world: World, part: Slice) -> bool:
+def can_judge(world: World, part: Slice) -> bool:
     """Return whether both halves have entities enough in it."""
     return all(
         int(world.rows[world.entity].iloc[inside(part, half)].nunique()) >= FEWEST_ENTITIES

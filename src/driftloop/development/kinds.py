@@ -19,7 +19,7 @@ analysis bounds the chance that anything is explained where nothing is wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,15 +66,16 @@ class Test:
     detail: str = ""
 
 
-def tests(world: World, part: Slice, suspicion: Floats | None, others: Sequence[str]) -> list[Test]:
-    """Return every test of one part; ``suspicion``: that each row's label is wrong, 0 to 1."""
-    asked: list[Callable[[], Test]] = [lambda: _shift(world, part), lambda: _underfit(world, part)]
+def of_labels(world: World, part: Slice, suspicion: Floats | None) -> Test:
+    """Return the test for wrong labels; ``suspicion``: that each row's label is wrong, 0 to 1."""
     if suspicion is None:
-        asked.append(lambda: _label(world, part))
-    else:
-        asked.append(lambda: _suspected(world, part, suspicion))
-    asked.append(lambda: _between_entities(world, part))
-    found = [test() for test in asked]
+        return _label(world, part)
+    return _suspected(world, part, suspicion)
+
+
+def of_model(world: World, part: Slice, others: Sequence[str] = ()) -> list[Test]:
+    """Return every other test of one part; ``others``: columns that the model does not have."""
+    found = [of_shift(world, part), _underfit(world, part), _between_entities(world, part)]
     return found + [_other_column(world, part, name) for name in others]
 
 
@@ -105,8 +106,11 @@ def _curve(
     return curve.fit(probability[at], positives[at], weight[at], most)
 
 
-def _shift(world: World, part: Slice) -> Test:
-    """Both must hold, so the larger chance is that of both (Berger, 1982)."""
+def of_shift(world: World, part: Slice) -> Test:
+    """Return the test for a shift: both must hold, so the larger chance is that of both.
+
+    Source: Berger (1982), intersection-union tests.
+    """
     judged, learned = inside(part, world.late_judges), inside(part, world.looks)
     mended = _curve(world, learned, world.model).seen(world.model[judged])
     gain, worth = _gained(world, judged, world.model[judged], mended)

@@ -71,8 +71,12 @@ def world(
     columns: Sequence[str],
     entity: str,
     rng: np.random.Generator,
+    additive: bool = True,
 ) -> World:
-    """Return both as one world; the challengers are fitted on the early rows."""
+    """Return both as one world; the challengers are fitted on the early rows.
+
+    ``additive``: whether that one is wanted; else the flexible one stands for it.
+    """
     from driftloop.development import challenger
 
     wanted = list(dict.fromkeys(["event_time", entity, "weight", "positives", *columns]))
@@ -82,9 +86,23 @@ def world(
     is_late = np.arange(len(rows)) >= len(early)
     judges = halves(rows[entity], rng) == 1
     flexible = challenger.fit(early, columns).predict(rows)
-    additive = _crossed(rows, columns, is_late, judges)
+    crossed = _crossed(rows, columns, is_late, judges) if additive else flexible
     model = np.concatenate([flexible[: len(early)], np.asarray(probability, "float64")])
-    return World(rows, tuple(columns), entity, is_late, judges, model, flexible, additive)
+    return World(rows, tuple(columns), entity, is_late, judges, model, flexible, crossed)
+
+
+def of_held_out(
+    late: pd.DataFrame,
+    probability: Floats,
+    columns: Sequence[str],
+    entity: str,
+    rng: np.random.Generator,
+) -> World:
+    """Return a world of held-out rows alone, with no model beside the judged one."""
+    every, judges = np.ones(len(late), bool), halves(late[entity], rng) == 1
+    model = np.asarray(probability, "float64")
+    rows = late.reset_index(drop=True)
+    return World(rows, tuple(columns), entity, every, judges, model, model, model)
 
 
 def _crossed(rows: pd.DataFrame, columns: Sequence[str], is_late: Mask, judges: Mask) -> Floats:

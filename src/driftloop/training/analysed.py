@@ -1,4 +1,4 @@
-"""Analysed: the analysis of a use case's judged model, for its bundle."""
+"""Analysed: the analysis of a use case's judged model, of two outcomes or of classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from driftloop.development import analysis
+from driftloop.development import analysis, by_class
 from driftloop.development.analysis import Analysis, Subject
+from driftloop.evaluation.difference import Floats
+from driftloop.features import logged
 from driftloop.spec.features import Features
 from driftloop.training import fit
 from driftloop.training.corrected import Corrected
@@ -17,6 +19,8 @@ from driftloop.usecase import UseCase
 
 MOST_EARLY, MOST_LATE = 20_000, 10_000
 """The newest rows that are analysed, of fit and of hold-out: the pipeline waits for it."""
+MOST_OF_CLASSES = 8_000, 4_000
+"""The same of classes, each of which is analysed."""
 
 
 def of_candidate(
@@ -29,6 +33,8 @@ def of_candidate(
 ) -> Analysis:
     """Return the analysis of the judged ``model``; ``facts``: what train returned."""
     spec = usecase.loop.spec
+    if spec.objective.classes:
+        return _of_classes(usecase, early, late, model, rng)
     # On their way as metadata whole numbers become floats, so the values are the model's own.
     inner = model.model if isinstance(model, Corrected) else model
     name, own = str(facts["estimator"]), inner.get_params()
@@ -50,6 +56,32 @@ def of_candidate(
     )
     fitted, judged = analysis.newest(early, MOST_EARLY), analysis.newest(late, MOST_LATE)
     return analysis.analyse(_typed(usecase, fitted), _typed(usecase, judged), subject, rng)
+
+
+def _of_classes(
+    usecase: UseCase, early: pd.DataFrame, late: pd.DataFrame, model: Any, rng: np.random.Generator
+) -> Analysis:
+    spec = usecase.loop.spec
+
+    def probabilities(rows: pd.DataFrame) -> Floats:
+        found = fit.answers(usecase, model, rows).probabilities
+        assert found is not None
+        return found
+
+    subject = by_class.Subject(
+        classes=spec.objective.classes,
+        inputs=tuple(spec.features.names()),
+        columns=tuple(logged.judged(spec.features)),
+        entity=spec.gate.entity,
+        probabilities=probabilities,
+        named=spec.gate.slices.columns,
+        decidable=spec.data.labelling.decidable,
+        wrong_labels=spec.data.labelling.max_errors,
+    )
+    most_early, most_late = MOST_OF_CLASSES
+    parts = analysis.newest(early, most_early), analysis.newest(late, most_late)
+    told = [logged.described(_typed(usecase, rows), spec.features) for rows in parts]
+    return by_class.analyse(told[0], told[1], subject, rng)
 
 
 def _typed(usecase: UseCase, rows: pd.DataFrame) -> pd.DataFrame:

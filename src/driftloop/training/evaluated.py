@@ -28,16 +28,15 @@ def facts(
     """Return metrics, ``warnings`` for a person, and ``returned``: what sends the loop back.
 
     ``parts``: the rows before the hold-out and in it; ``losses``: of the latter, as scoring.py has
-    them; ``candidate``: the judged model; ``trained``: what train returned. Of classes the
-    confusion is told too, of two outcomes the ``analysis`` of errors.
+    them; ``candidate``: the judged model; ``trained``: what train returned. The ``analysis`` of
+    errors is among them, and of classes the confusion.
     """
     early, late = parts
     rng, metrics = np.random.default_rng(work.number), scoring.metrics(losses, case.loop)
     newest = max(part["event_time"].max() for part in parts)
     sums = float(early["positives"].sum()), float(early["weight"].sum())
     found: Facts = {"metrics": metrics} | told(case, work, newest, losses, sums)
-    if case.loop.spec.objective.classes:
-        return found | confusion.measure(losses, case.loop, rng)
+    found |= confusion.measure(losses, case.loop, rng)
     own = analysed.of_candidate(case, early, late, candidate, trained, rng)
     found["returned"] = [*found["returned"], *(back.to_data() for back in own.returned)]
     return found | {"analysis": own.to_data()}

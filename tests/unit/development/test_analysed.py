@@ -146,7 +146,6 @@ def test_lines_stand_an_analysis_that_found_nothing() -> None:
 
 
 def test_a_bundle_without_an_analysis_says_why() -> None:
-    assert "classes, which are not analysed" in analyse_command.absent({"by_class": {"hr": 1}})
     assert "training.memory" in analyse_command.absent({"streamed": True})
     assert "older" in analyse_command.absent({"metrics": {}})
 

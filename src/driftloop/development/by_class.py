@@ -1,0 +1,94 @@
+"""By class: the analysis of a model that says which of several classes a row is.
+
+What it takes no model to say is class_rates.py's, where and why it errs class_errors.py's. A column
+tells what its permutation costs in the probability that is given to what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from driftloop.development import (
+    actions,
+    analysis,
+    challenger,
+    class_errors,
+    class_rates,
+    importance,
+)
+from driftloop.development.actions import WRONG_LABELS
+from driftloop.development.analysis import Analysis
+from driftloop.development.importance import Importance
+from driftloop.evaluation.difference import FEWEST_ENTITIES, Floats
+
+METRIC = "cross_entropy"
+PERMUTED_ROWS, REPEATS = 1_000, 3
+"""Held-out rows that are permuted, and how often: texts take long to be read again."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model that is analysed and what of the loop it takes to do so.
+
+    ``probabilities``: the model's, [rows, classes]; ``inputs``: its columns, texts among them;
+    ``columns``: those whose values may be told; ``named``: whose values are parts; ``decidable``:
+    whether a person could tell the class from a row; ``wrong_labels``: see actions.py.
+    """
+
+    classes: tuple[str, ...]
+    inputs: tuple[str, ...]
+    columns: tuple[str, ...]
+    entity: str
+    probabilities: Callable[[pd.DataFrame], Floats]
+    named: tuple[str, ...] = ()
+    decidable: bool = False
+    wrong_labels: float = WRONG_LABELS
+
+
+def analyse(
+    early: pd.DataFrame, late: pd.DataFrame, subject: Subject, rng: np.random.Generator
+) -> Analysis:
+    """Return the whole analysis of a model that learned from ``early``, on held-out ``late`` rows.
+
+    Frames: ``event_time``, ``weight``, ``category``, the entity and the subject's columns. Raise
+    InvalidInput for a category that is no class, and for a frame that lacks a column.
+    """
+    classes, columns, entity = subject.classes, subject.columns, subject.entity
+    with threadpool_limits(challenger.THREADS):
+        given = _given(late, subject)
+        compared = class_rates.compare(early, late, given, classes, columns, entity, rng)
+        errors = class_errors.analyse(
+            early, late, subject.probabilities(late), classes, columns, entity, rng,
+            named=subject.named, decidable=subject.decidable,
+        )  # fmt: skip
+        told = tuple(actions.ranked(errors, METRIC))
+        found = tuple(_importances(late, subject, rng))
+    return Analysis(compared, errors, found, actions=told, wrong_labels=subject.wrong_labels)
+
+
+def _given(rows: pd.DataFrame, subject: Subject) -> Floats:
+    """Return the probability that was given to what happened, of each row."""
+    places = class_rates.codes(rows, subject.classes)
+    found: Floats = subject.probabilities(rows)[np.arange(len(rows)), places]
+    return found
+
+
+def _importances(
+    late: pd.DataFrame, subject: Subject, rng: np.random.Generator
+) -> list[Importance]:
+    if late[subject.entity].nunique() < FEWEST_ENTITIES:
+        return []
+    few = min(len(late), PERMUTED_ROWS)
+    some = late.iloc[np.sort(rng.choice(len(late), few, replace=False))]
+    groups = [(name,) for name in subject.inputs[: analysis.MOST_GROUPS]]
+    rows, entity = some.assign(positives=some["weight"]), subject.entity
+
+    def predict(shown: pd.DataFrame) -> Floats:
+        return _given(shown, subject)
+
+    return importance.permuted(rows, subject.inputs, entity, predict, rng, REPEATS, groups)
