@@ -30,6 +30,7 @@ from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.spec.scoping import Scoping
 from driftloop.spec.search import Search
+from driftloop_contracts import text
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import CATEGORY, CHOSEN
 
@@ -186,8 +187,9 @@ class LoopSpec(Spec):
 
     @model_validator(mode="after")
     def _leaves_propensities_free(self) -> LoopSpec:
-        taken = {*self.business.propensities} & {*self.features.entities, *self.features.names()}
-        if taken:
+        own = {*self.features.entities, *self.features.names()}
+        own |= {name for one in self.features.names("text") for name in text.names(one)}
+        if taken := {*self.business.propensities} & own:
             raise ValueError(f"columns and entities of other names than '{min(taken)}'")
         return self
 

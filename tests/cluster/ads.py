@@ -25,22 +25,27 @@ is served then is not what training joins, and would rightly stop it."""
 """Days ago: one of ordinary traffic, then some with other ads."""
 
 
-def deploy(machine: Installation, manifest: dict[str, Any], replicas: int = 1) -> float:
-    """Apply the loop; return the seconds until its first bundle is ready to predict.
+def deploy(
+    machine: Installation,
+    manifest: dict[str, Any],
+    replicas: int = 1,
+    namespace: str = NAMESPACE,
+) -> float:
+    """Apply a loop; return the seconds until its first bundle is ready to predict.
 
     Returns when all its replicas are: KServe leaves them to an autoscaler, which begins with one.
     """
-    began = time.monotonic()
-    assert machine.apply(manifest, NAMESPACE).returncode == 0
-    for target, condition in (("loop/ads-ctr", "Promoted"), ("isvc/ads-ctr", "Ready")):
-        eventually(lambda t=target: machine.must("get", "-n", NAMESPACE, t), target, 200)
+    began, name = time.monotonic(), manifest["metadata"]["name"]
+    assert machine.apply(manifest, namespace).returncode == 0
+    for target, condition in ((f"loop/{name}", "Promoted"), (f"isvc/{name}", "Ready")):
+        eventually(lambda t=target: machine.must("get", "-n", namespace, t), target, 200)
         machine.must(
-            "wait", "-n", NAMESPACE, target, f"--for=condition={condition}", "--timeout=240s"
+            "wait", "-n", namespace, target, f"--for=condition={condition}", "--timeout=240s"
         )
     seconds = time.monotonic() - began
     available = f"--for=jsonpath={{.status.availableReplicas}}={replicas}"
-    deployment = "deploy/ads-ctr-predictor"
-    machine.must("wait", "-n", NAMESPACE, deployment, available, "--timeout=120s")
+    deployment = f"deploy/{name}-predictor"
+    machine.must("wait", "-n", namespace, deployment, available, "--timeout=120s")
     return seconds
 
 

@@ -85,6 +85,13 @@ class Machine(Installation):
         command += ["--console-address", "127.0.0.1:0", str(self.folder / "minio")]
         self._minio = self.start("minio", command, **keys)
 
+    def load(self, *images: str) -> None:
+        """Give the node these images of the Docker engine's."""
+        archive = self.folder / "images.tar"
+        subprocess.run(["docker", "save", "-o", archive, *images], check=True)
+        subprocess.run([NODE, "load", self.folder, archive], check=True)
+        archive.unlink()
+
     def throttle(self, version: str, share: float) -> None:
         """Give the predictors of a bundle this share of a core (cgroup v1, as kubelet here)."""
         told = f"DRIFTLOOP_BUNDLE={version}".encode()
@@ -115,12 +122,9 @@ def running(*tags: str) -> Iterator[Machine]:
         pytest.skip("There are no images to load: run 'make test-node'.")
     folder = Path(tempfile.mkdtemp(prefix="driftloop-node-", dir="/var/tmp")) / "state"
     with _node(folder) as host:
-        archive = folder / "images.tar"
-        subprocess.run(["docker", "save", "-o", archive, *images], check=True)
-        subprocess.run([NODE, "load", folder, archive], check=True)
-        archive.unlink()
         machine = Machine(folder, host)
         try:
+            machine.load(*images)
             machine.start_others()
             yield machine
         finally:

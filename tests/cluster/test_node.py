@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
 import ads
+import httpx
 import pytest
 import traffic
 import yaml
@@ -20,6 +22,7 @@ from kfp import Client
 from machine import running
 from waiting import eventually
 
+from driftloop import usecase
 from driftloop.adapters.kfp_runs import KfpRuns
 from driftloop.usecase import UseCase
 
@@ -211,6 +214,54 @@ def test_a_bad_candidate_goes_back_and_no_call_fails(
     assert seconds < 30
     calls = sum(caller.calls for caller in callers)
     measured(f"canaries: the decision to go back to the stable one: {seconds:.0f} s, {calls} calls")
+
+
+def test_a_loop_of_classes_is_applied_and_routes_texts(
+    machine: Installation, measured: Callable
+) -> None:
+    """Trained by the same pipeline, served by the same image; what costs less goes to a person."""
+    case = usecase.find("support_routing")
+    told, seconds = answered(machine, case)
+    assert {True, False} == {*told["decided"]}
+    measured(f"a loop of classes, kubectl apply to the first answers: {seconds:.0f} s")
+
+
+def test_a_third_use_case_is_an_image_of_one_folder(machine: Installation) -> None:
+    """Built as docs/add-a-use-case.md says, and named by its loop."""
+    if not hasattr(machine, "load"):
+        pytest.skip("Images are not loaded into a cluster that was given.")
+    folder, image = ROOT / "tests" / "third" / "usecases", "driftloop/mail-digits:test"
+    platform, _ = machine.images("test")
+    command = ["docker", "build", "-f", ROOT / "usecases" / "Dockerfile", "-t", image]
+    command += ["--build-arg", f"PLATFORM={platform}", "--build-arg", "USECASE=mail_digits"]
+    subprocess.run([*command, folder], check=True, capture_output=True)
+    machine.load(image)
+    case = usecase.find("mail_digits", {usecase.FOLDER_VARIABLE: str(folder)})
+    answered(machine, case, image=image)
+
+
+def answered(machine: Installation, case: UseCase, **spec: Any) -> tuple[dict[str, Any], float]:
+    """Apply a loop of classes in a namespace of its own; return what it answers to a day's rows.
+
+    And the seconds until its first bundle was ready.
+    """
+    name = case.loop.name
+    namespace = f"driftloop-test-{name}"
+    machine.welcome(namespace)
+    traffic.archive(machine.store(namespace), case)
+    manifest = yaml.safe_load((case.folder / "loop.yaml").read_text())
+    manifest["spec"] |= spec
+    seconds = ads.deploy(machine, manifest, namespace=namespace)
+    url = f"{machine.service(namespace, f'{name}-predictor')}/v1/models/{name}:predict"
+    asked = {"instances": traffic.instances(case, 2)[:200]}
+    answer = httpx.post(url, json=asked, timeout=30)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert 2 < len({*told["classes"]}) <= len(case.loop.spec.objective.classes)
+    assert {*told["classes"]} <= {*case.loop.spec.objective.classes}
+    # A node of two cores is not to carry it through the tests to come.
+    machine.must("delete", "loop", name, "-n", namespace, "--timeout=60s")
+    return told, seconds
 
 
 def next_candidate(machine: Installation) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def archive(store: ObjectStore, case: UseCase, days: int = DAYS) -> pd.Timestamp
     unfolding, first = Unfolding(moved), today() - pd.Timedelta(days=DAYS)
     for day in pd.date_range(first, periods=days, freq="D"):
         name = f"{day:%Y-%m-%d}"
-        target.put("outcomes", name, unfolding.advance(day))
+        target.put("outcomes", name, _reported(unfolding.advance(day), case))
         span = unfolding.between(day, day + pd.Timedelta(days=1))
         target.put("requests", name, moved.requests.iloc[span])
         history = unfolding.labelled(first, day)
@@ -43,6 +43,14 @@ def archive(store: ObjectStore, case: UseCase, days: int = DAYS) -> pd.Timestamp
             for view, rows in case.compute_features(history, day).items():
                 target.put_features(view, day, rows)
     return day
+
+
+def _reported(fresh: pd.DataFrame, case: UseCase) -> pd.DataFrame:
+    """Return outcomes among classes as an application reports them, others as they are."""
+    if not case.loop.spec.objective.classes:
+        return fresh
+    named = fresh.rename(columns={"row_id": "prediction_id"})
+    return named.assign(label=case.loop.spec.objective.label, value=1.0)
 
 
 def instances(case: UseCase, ago: int) -> list[dict[str, Any]]:

@@ -36,6 +36,8 @@ PROPENSITY = "propensity"
 
 With ``_<alternative>`` after it, that with which another objective's policy would have chosen it.
 """
+LEAST_PROPENSITY = 1e-6
+"""Of what was chosen: a smaller one would let a single row outweigh a whole period."""
 
 LOOKED_UP = "__event_timestamp"
 """How the log's column ends that has the event time of what was looked up in a feature view."""
@@ -48,6 +50,15 @@ def prediction_id(request_id: str, index: int) -> str:
     '8f628e8e72e15b74'
     """
     return hashlib.blake2b(f"{request_id}#{index}".encode(), digest_size=8).hexdigest()
+
+
+def is_propensity(name: str) -> bool:
+    """Return whether a column of that name says how probable a choice was.
+
+    >>> [is_propensity(name) for name in ("propensity", "propensity_clicks", "propensities")]
+    [True, True, False]
+    """
+    return name == PROPENSITY or name.startswith(f"{PROPENSITY}_")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pandas as pd
 from driftloop.loop import LearningLoop
 from driftloop.spec.features import Column, Features
 from driftloop_contracts import text
-from driftloop_contracts.inference import CHOSEN
+from driftloop_contracts.inference import CHOSEN, is_propensity
 from driftloop_contracts.text import Vocabulary
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -39,11 +39,20 @@ def columns(loop: LearningLoop) -> list[Column]:
 def kinds(loop: LearningLoop, named: Collection[str]) -> dict[str, str]:
     """Return the kind of each column that a predictor logs whose bundle names ``named``.
 
-    A bundle from before an alternative was declared has no column for its propensities, and the
-    sidecar takes what the bundle names.
+    The sidecar takes what the bundle names, and that was made for the alternatives of its day: the
+    loop may have others by now, or in the image that the predictor is of.
     """
-    later = {*loop.spec.business.propensities} - {*named}
-    return {column.name: column.kind for column in columns(loop) if column.name not in later}
+    declared = {*loop.spec.business.propensities}
+    own: dict[str, str] = {
+        column.name: column.kind for column in columns(loop) if column.name not in declared
+    }
+    return own | dict.fromkeys(propensities(loop, named), "numeric")
+
+
+def propensities(loop: LearningLoop, named: Collection[str]) -> tuple[str, ...]:
+    """Return those among ``named`` that are propensities and no feature."""
+    features = {*loop.spec.features.names(), *loop.spec.features.entities}
+    return tuple(name for name in named if is_propensity(name) and name not in features)
 
 
 def _propensity(name: str) -> Column:

@@ -149,3 +149,6 @@ def test_a_predictor_logs_the_propensities_that_its_bundle_names(content: dict[s
     now = [*before, "propensity", "propensity_mail_first"]
     assert [*logged.kinds(case, now)] == now
     assert not any(c.monitored for c in logged.columns(case)[len(before) :])
+    # The bundle is of another day: its alternative is no longer, or not yet, in this image.
+    alone = loop.parse(content, "loop.yaml")
+    assert logged.kinds(alone, now)["propensity_mail_first"] == "numeric"

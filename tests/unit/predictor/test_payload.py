@@ -63,9 +63,10 @@ def test_v2_says_it_as_a_tensor() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("propensity", 0, "above 0 and at most 1"),
-        ("propensity", 1.5, "above 0 and at most 1"),
-        ("propensity_clicks", -0.1, "from 0 and at most 1"),
+        ("propensity", 0, "from 1e-06 to 1"),
+        ("propensity", 5e-324, "from 1e-06 to 1"),
+        ("propensity", 1.5, "from 1e-06 to 1"),
+        ("propensity_clicks", -0.1, "from 0 to 1"),
         ("propensity", "often", "numbers or null"),
         ("propensity", math.inf, "finite numbers or null"),
         ("weight", 0.5, "numbers from 1"),
@@ -76,9 +77,15 @@ def test_what_is_no_probability_is_refused(name: str, value: Any, allowed: str) 
         v1(ROW | {name: value})
 
 
-def test_a_loop_without_alternatives_knows_no_choice() -> None:
-    with pytest.raises(InvalidInput, match="column 'propensity'"):
-        v1(ROW | {"propensity": 0.5}, choice=())
+def test_a_choice_that_nobody_logs_is_passed_over() -> None:
+    """Callers do not know which bundle answers, or what its loop named when it was trained."""
+    found = v1(ROW | {"propensity": 0.5, "propensity_by_rank": "x"}, choice=())
+    assert [*found] == ["who", "price", "weight"]
+    tensors = [Tensor(name, [value]) for name, value in ROW.items()]
+    found = payload.from_v2([*tensors, Tensor("propensity_by_rank", [0.5])], FEATURES, ())
+    assert [*found] == ["who", "price", "weight"]
+    with pytest.raises(InvalidInput, match="column 'propensities'"):
+        v1(ROW | {"propensities": 0.5})
 
 
 @pytest.mark.parametrize("name", ["weight", "propensity"])

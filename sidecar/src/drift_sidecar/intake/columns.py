@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import MAX_ROWS
+from driftloop_contracts.inference import MAX_ROWS, is_propensity
 
 WHERE = "an inference request"
 
@@ -19,11 +19,16 @@ WHERE = "an inference request"
 class Layout:
     """What an instance holds: ``features`` in their order by position, and ``keys`` of entities.
 
-    Keys are optional, and are found by name only.
+    Keys and propensities are optional, and are found by name only.
     """
 
     features: tuple[str, ...]
     keys: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Return the features that every instance has."""
+        return tuple(name for name in self.features if not is_propensity(name))
 
     @property
     def names(self) -> set[str]:
@@ -48,11 +53,12 @@ def by_name(columns: Mapping[str, list[Any]], rows: int, layout: Layout) -> Inst
             raise InvalidInput(
                 f"feature {name[:80]!r}", WHERE, "one that the bundle's baseline names", name
             )
-    for name in layout.features:
+    for name in layout.required:
         if name not in columns:
             raise InvalidInput(f"feature {name[:80]!r}", WHERE, "present", "nothing")
     keys = {name: columns[name] for name in layout.keys if name in columns}
-    return Instances(rows, {name: columns[name] for name in layout.features}, keys)
+    found = {name: columns.get(name, [None] * rows) for name in layout.features}
+    return Instances(rows, found, keys)
 
 
 def by_position(rows: Sequence[Any], layout: Layout) -> Instances:
@@ -61,21 +67,30 @@ def by_position(rows: Sequence[Any], layout: Layout) -> Instances:
     >>> by_position([[1, "a"], [2, "b"]], Layout(("x", "y"))).features
     {'x': [1, 2], 'y': ['a', 'b']}
     """
+    return by_name(named(rows, layout.required), len(rows), layout)
+
+
+def named(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return rows, each with a value for each name in this order, as columns.
+
+    >>> named([[1, "a"], [2, "b"]], ["x", "y"])
+    {'x': [1, 2], 'y': ['a', 'b']}
+    """
     check_rows(len(rows))
-    width = len(layout.features)
+    width = len(names)
     listed = [row if isinstance(row, list) else [row] for row in rows]
     odd = next((row for row in listed if len(row) != width), None)
     if odd is not None:
-        raise InvalidInput("an instance", WHERE, f"{width} values: {_names(layout)}", odd)
+        raise InvalidInput("an instance", WHERE, f"{width} values: {_listed(names)}", odd)
     columns = [list(values) for values in zip(*listed, strict=True)] or [[] for _ in range(width)]
-    return Instances(len(rows), dict(zip(layout.features, columns, strict=True)), {})
+    return dict(zip(names, columns, strict=True))
 
 
 def from_objects(rows: Sequence[Any], layout: Layout) -> Instances:
     """Return rows, each a JSON object by feature, as instances; all have the same names."""
     check_rows(len(rows))
     if not rows:
-        return by_name({name: [] for name in layout.features}, 0, layout)
+        return by_name({name: [] for name in layout.required}, 0, layout)
     names = rows[0].keys() if isinstance(rows[0], dict) else ()
     for row in rows:
         if not isinstance(row, dict):
@@ -92,6 +107,6 @@ def check_rows(rows: int) -> None:
         raise InvalidInput("instances", WHERE, f"at most {MAX_ROWS} rows", rows)
 
 
-def _names(layout: Layout) -> str:
-    named = ", ".join(layout.features[:8])
-    return named if len(layout.features) <= 8 else f"{named}, ..."
+def _listed(names: Sequence[str]) -> str:
+    first = ", ".join(names[:8])
+    return first if len(names) <= 8 else f"{first}, ..."

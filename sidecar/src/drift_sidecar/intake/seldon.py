@@ -35,13 +35,12 @@ def _message(content: Payload, layout: Layout) -> Instances:
     if not isinstance(data, Mapping):
         allowed = "an object with ndarray, tensor or tftensor"
         raise InvalidInput("data", columns.WHERE, allowed, data)
-    rows, names = _rows(data), data.get("names") or list(layout.features)
+    rows, names = _rows(data), data.get("names") or list(layout.required)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidInput("data.names", columns.WHERE, "a list of names", names)
     if len(set(names)) < len(names):
         raise InvalidInput("data.names", columns.WHERE, "a list without repetition", names)
-    found = columns.by_position(rows, Layout(tuple(names)))
-    return columns.by_name(found.features, found.rows, layout)
+    return columns.by_name(columns.named(rows, names), len(rows), layout)
 
 
 def _feedback(content: Payload, layout: Layout) -> Instances:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
     """Looks features up, predicts, answers, and leaves a record behind.
 
     ``now`` gives the event's time where the request may not; ``replay`` lets it; ``vocabularies``:
-    the bundle's, of each text column.
+    the bundle's, of each text column; ``propensities``: those that are logged.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         now: Callable[[], datetime],
         replay: bool,
         vocabularies: Mapping[str, Vocabulary] | None = None,
+        propensities: Sequence[str] = (),
     ) -> None:
         super().__init__(usecase.loop.name)
         self.usecase, self.version, self.estimator = usecase, version, estimator
         self.repository, self.recorder = repository, recorder
         self.pod_uid, self.now, self.replay = pod_uid, now, replay
         self.counters, self.vocabularies = counters, vocabularies or {}
+        self.propensities = tuple(propensities)
         self.ready = True
 
     async def predict(
@@ -90,10 +92,9 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
 
     def _rows(self, body: Any) -> pd.DataFrame:
         features = self.usecase.loop.spec.features
-        propensities = self.usecase.loop.spec.business.propensities
         if isinstance(body, InferRequest):
-            return payload.from_v2(body.inputs, features, propensities)
-        return payload.from_v1(body, features, propensities)
+            return payload.from_v2(body.inputs, features, self.propensities)
+        return payload.from_v1(body, features, self.propensities)
 
     def _event_time(self, headers: dict[str, str]) -> datetime:
         if self.replay and EVENT_TIME in headers:
@@ -117,10 +118,9 @@ class BundleModel(Model):  # type: ignore[misc] # kserve ships no types
         answers: Answers,
         derived: dict[str, Any],
     ) -> None:
-        spec, frame = self.usecase.loop.spec, served.rows
-        features = spec.features
+        features, frame = self.usecase.loop.spec.features, served.rows
         keys = {name: frame[name].to_numpy() for name in features.entities}
-        columns = (*features.names(origin="request"), *spec.business.propensities)
+        columns = (*features.names(origin="request"), *self.propensities)
         asked = {name: frame[name].to_numpy() for name in columns}
         said = {} if answers.chosen is None else {inference.CHOSEN: answers.chosen}
         record = Record(

@@ -1,12 +1,13 @@
 """Payload: a V1 or V2 request as a frame of rows, checked column by column. Pure.
 
-Beside the model's columns a request may have a ``weight`` and ``propensities``, the columns of
-``Business.propensities``; a row that was no choice has none of the latter, or null.
+Beside the model's columns a request may have a ``weight`` and propensities, null in a row that was
+no choice. Those that are not ``logged`` are passed over, so that neither a declaration nor a bundle
+that is older or newer than its callers makes them fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,13 @@ import pandas as pd
 from driftloop.spec.features import Features
 from driftloop_contracts import text
 from driftloop_contracts.errors import InvalidInput
-from driftloop_contracts.inference import MAX_ROWS, MAX_WEIGHT, PROPENSITY
+from driftloop_contracts.inference import (
+    LEAST_PROPENSITY,
+    MAX_ROWS,
+    MAX_WEIGHT,
+    PROPENSITY,
+    is_propensity,
+)
 
 WHERE = "the request"
 WEIGHT = "weight"
@@ -33,36 +40,33 @@ class Tensor(Protocol):
         """Return the values as an array."""
 
 
-def from_v1(body: object, features: Features, propensities: Sequence[str] = ()) -> pd.DataFrame:
+def from_v1(body: object, features: Features, logged: Sequence[str] = ()) -> pd.DataFrame:
     """Return the rows of ``{"instances": [{column: value}, ...]}``."""
     instances = body.get("instances") if isinstance(body, Mapping) else None
     if not isinstance(instances, list) or not 0 < len(instances) <= MAX_ROWS:
         got = len(instances) if isinstance(instances, list) else instances
         raise InvalidInput("instances", WHERE, f"a list of 1 to {MAX_ROWS} objects", got)
-    wanted, optional = _columns(features), (WEIGHT, *propensities)
+    wanted, optional = _columns(features), (WEIGHT, *logged)
     known, given = {*wanted, *optional}, set[str]()
     for instance in instances:
         if not isinstance(instance, Mapping):
             raise InvalidInput("an instance", WHERE, "an object of named values", instance)
         if not instance.keys() <= known:
-            odd = sorted(instance.keys() - known)[0]
-            raise InvalidInput(f"column '{odd}'", WHERE, f"one of {sorted(known)}", odd)
+            _refuse_odd(instance.keys() - known, known)
         given |= instance.keys()
     names = [*wanted, *(name for name in optional if name in given)]
     columns = {name: _column(instances, name) for name in names}
-    return _frame(columns, features, propensities)
+    return _frame(columns, features, logged)
 
 
 def from_v2(
-    inputs: Sequence[Tensor], features: Features, propensities: Sequence[str] = ()
+    inputs: Sequence[Tensor], features: Features, logged: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the rows of one tensor of shape [n] or [n, 1] per column."""
     given = {tensor.name: tensor for tensor in inputs}
     wanted = _columns(features)
-    known = [*wanted, WEIGHT, *propensities]
-    for name in given:
-        if name not in known:
-            raise InvalidInput(f"input '{name}'", WHERE, f"one of {sorted(known)}", name)
+    known = [*wanted, WEIGHT, *logged]
+    _refuse_odd(given.keys() - {*known}, known, "input")
     columns: dict[str, list[Any]] = {}
     for name in known:
         if name in given:
@@ -73,7 +77,14 @@ def from_v2(
     if len(sizes) != 1 or not 0 < max(sizes) <= MAX_ROWS:
         allowed = f"of one length from 1 to {MAX_ROWS}"
         raise InvalidInput("the inputs", WHERE, allowed, sorted(sizes))
-    return _frame(columns, features, propensities)
+    return _frame(columns, features, logged)
+
+
+def _refuse_odd(odd: Collection[str], known: Collection[str], what: str = "column") -> None:
+    """Raise InvalidInput for the first name that is not even a propensity's."""
+    for name in sorted(odd, key=str):
+        if not is_propensity(str(name)):
+            raise InvalidInput(f"{what} '{name}'", WHERE, f"one of {sorted(known)}", name)
 
 
 def _columns(features: Features) -> list[str]:
@@ -99,9 +110,9 @@ def _values(tensor: Tensor) -> list[Any]:
 
 
 def _frame(
-    columns: dict[str, list[Any]], features: Features, propensities: Sequence[str]
+    columns: dict[str, list[Any]], features: Features, logged: Sequence[str]
 ) -> pd.DataFrame:
-    numeric = {*features.names("numeric"), WEIGHT, *propensities}
+    numeric = {*features.names("numeric"), WEIGHT, *logged}
     checked: dict[str, Any] = {}
     for name, values in columns.items():
         if name in features.entities:
@@ -116,17 +127,17 @@ def _frame(
     if not sound.all():
         allowed = f"numbers from 1 to {MAX_WEIGHT:g}"
         raise InvalidInput(f"column '{WEIGHT}'", WHERE, allowed, weight[~sound][0])
-    for name in propensities:
+    for name in logged:
         _check_chances(name, checked.setdefault(name, np.full(size, np.nan)))
     return pd.DataFrame(checked)
 
 
 def _check_chances(name: str, values: Floats) -> None:
     """Raise InvalidInput unless all are probabilities; what was chosen had a chance above 0."""
-    least = values > 0 if name == PROPENSITY else values >= 0
-    odd = ~np.isnan(values) & ~(least & (values <= 1))
+    least = LEAST_PROPENSITY if name == PROPENSITY else 0
+    odd = ~np.isnan(values) & ~((values >= least) & (values <= 1))
     if odd.any():
-        allowed = f"null, or numbers {'above' if name == PROPENSITY else 'from'} 0 and at most 1"
+        allowed = f"null, or numbers from {least:g} to 1"
         raise InvalidInput(f"column '{name}'", WHERE, allowed, values[odd][0])
 
 

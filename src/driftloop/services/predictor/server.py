@@ -49,31 +49,36 @@ def load(settings: Settings) -> BundleModel:
     )
     installed = {name: metadata.version(name) for name in compatibility.ALIKE}
     compatibility.check(settings.bundle, manifest.facts.get("libraries", {}), installed)
-    counters = Counters()
+    counters, own = (
+        Counters(),
+        baseline.from_json((settings.scratch / bundle.BASELINE).read_bytes()),
+    )
+    kinds = logged.kinds(case.loop, own.kinds)
     words = settings.scratch / bundle.VOCABULARY if bundle.VOCABULARY in manifest.files else None
     return BundleModel(
         case,
         settings.bundle,
         model_file.load(settings.scratch / bundle.MODEL),
         _features(case, settings),
-        _recorder(case, settings, counters),
+        _recorder(case, settings, counters, kinds),
         counters,
         pod_uid=settings.pod_uid,
         now=clock.now,
         replay=settings.event_time,
         vocabularies=text.from_json(words.read_bytes()) if words else {},
+        propensities=logged.propensities(case.loop, own.kinds),
     )
 
 
-def _recorder(case: UseCase, settings: Settings, counters: Counters) -> Recorder:
+def _recorder(
+    case: UseCase, settings: Settings, counters: Counters, kinds: dict[str, str]
+) -> Recorder:
     name, entity = case.loop.name, case.loop.spec.gate.entity
 
     def seen(records: Sequence[Record]) -> None:
         predictions = np.concatenate([record.predictions for record in records])
         counters.recorded(np.concatenate([r.column(entity) for r in records]), predictions)
 
-    known = baseline.from_json((settings.scratch / bundle.BASELINE).read_bytes()).kinds
-    kinds = logged.kinds(case.loop, known)
     origin = Origin(name, settings.bundle, settings.pod_uid, kinds)
     delivery = Delivery(settings.sidecar) if settings.sidecar else None
     source = f"/driftloop/{name}/predictor/{settings.pod_uid}"
