@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,19 +67,20 @@ def _sentence(one: Failure, metric: str) -> str:
     return f"{what}: {one.said} ({where}). Gain if repaired: {gain}."
 
 
-def returned(found: ErrorAnalysis, wrong_labels: float = WRONG_LABELS) -> list[Returned]:
+def returned(found: ErrorAnalysis, wrong_labels: float | None = WRONG_LABELS) -> list[Returned]:
     """Return what sends the loop back to data engineering.
 
-    ``wrong_labels``: the share of a part's labels that may be wrong.
+    ``wrong_labels``: the share of a part's labels that may be wrong (None: however many).
     """
-    labels = [one for one in found.failures if one.kind == LABEL and one.wrong > wrong_labels]
+    most = math.inf if wrong_labels is None else wrong_labels
+    labels = [one for one in found.failures if one.kind == LABEL and one.wrong > most]
     missing = [one for one in found.failures if one.kind == MISSING and one.relative >= WORTH]
     back = []
     if labels:
         worst = max(labels, key=lambda one: one.wrong * one.rows)
         reason = (
             f"Of {worst.part} about {worst.wrong:.1%} of the labels seem to be wrong, on "
-            f"{worst.rows} held-out rows; {wrong_labels:.1%} may be."
+            f"{worst.rows} held-out rows; {most:.1%} may be."
         )
         back.append(RULES["label_errors"].returned(reason))
     if missing:

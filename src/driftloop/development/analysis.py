@@ -78,7 +78,7 @@ class Analysis:
     probes: tuple[Probe, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     actions: tuple[Action, ...] = field(default=())
-    wrong_labels: float = WRONG_LABELS
+    wrong_labels: float | None = WRONG_LABELS
 
     @property
     def suggestions(self) -> list[Suggestion]:

@@ -20,11 +20,13 @@ from driftloop.development import (
     class_errors,
     class_rates,
     importance,
+    labelled,
 )
 from driftloop.development.actions import WRONG_LABELS
 from driftloop.development.analysis import Analysis
 from driftloop.development.importance import Importance
 from driftloop.evaluation.difference import FEWEST_ENTITIES, Floats
+from driftloop_contracts.inference import CATEGORY
 
 METRIC = "cross_entropy"
 PERMUTED_ROWS, REPEATS = 1_000, 3
@@ -56,19 +58,33 @@ def analyse(
     """Return the whole analysis of a model that learned from ``early``, on held-out ``late`` rows.
 
     Frames: ``event_time``, ``weight``, ``category``, the entity and the subject's columns. Raise
-    InvalidInput for a category that is no class, and for a frame that lacks a column.
+    InvalidInput for a category that is no class, for a frame that lacks a column, and for what is
+    no probability. Wrong labels send the loop back only where the trees see all that the model
+    sees: else a model that errs by what only it reads looks like labels that are wrong.
     """
     classes, columns, entity = subject.classes, subject.columns, subject.entity
+    _require(early, late, subject)
+    probabilities = subject.probabilities(late)
     with threadpool_limits(challenger.THREADS):
-        given = _given(late, subject)
+        given = probabilities[np.arange(len(late)), class_rates.codes(late, classes)]
+        labelled.require_probability(given, late, "the held-out rows")
         compared = class_rates.compare(early, late, given, classes, columns, entity, rng)
         errors = class_errors.analyse(
-            early, late, subject.probabilities(late), classes, columns, entity, rng,
+            early, late, probabilities, classes, columns, entity, rng,
             named=subject.named, decidable=subject.decidable,
         )  # fmt: skip
         told = tuple(actions.ranked(errors, METRIC))
         found = tuple(_importances(late, subject, rng))
-    return Analysis(compared, errors, found, actions=told, wrong_labels=subject.wrong_labels)
+    most = subject.wrong_labels if {*subject.inputs} <= {*columns} else None
+    return Analysis(compared, errors, found, actions=told, wrong_labels=most)
+
+
+def _require(early: pd.DataFrame, late: pd.DataFrame, subject: Subject) -> None:
+    wanted = ["event_time", CATEGORY, subject.entity, *subject.columns, *subject.inputs]
+    for rows, where in ((early, "the early rows"), (late, "the held-out rows")):
+        if "weight" in rows:
+            rows = rows.assign(positives=rows["weight"])
+        labelled.require(rows, wanted, where)
 
 
 def _given(rows: pd.DataFrame, subject: Subject) -> Floats:

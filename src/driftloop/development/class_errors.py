@@ -14,44 +14,22 @@ The chance that anything is made up is shared: a half for labels, the other amon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from driftloop.development import class_rates, error_analysis, kinds, parts
-from driftloop.development.error_analysis import ErrorAnalysis, Failure
-from driftloop.development.kinds import NOISE, Test
+from driftloop.development import class_rates, doubt, error_analysis, kinds, labelled, parts
+from driftloop.development.doubt import Told, Wrong
+from driftloop.development.error_analysis import WITHIN, ErrorAnalysis, Failure
+from driftloop.development.kinds import NOISE, SHIFT, Test
 from driftloop.development.parts import World
 from driftloop.evaluation.difference import Floats
-from driftloop.evaluation.slices import Mask, Slice, holm
-from driftloop.labels import errors as label_errors
-from driftloop.labels.classes import NONE, Codes
-from driftloop_contracts.errors import InvalidInput
+from driftloop.evaluation.slices import Mask, Slice
 from driftloop_contracts.inference import CATEGORY
 
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """One class against the others: both frames as one world, and the parts to look at."""
-
-    name: str
-    world: World
-    parts: list[Slice]
-
-
-@dataclass(frozen=True, eq=False)
-class Wrong:
-    """How probable it is that each held-out label is wrong, and what it should be instead."""
-
-    share: Floats
-    proposed: Codes
-
-    def mended(self, rows: pd.DataFrame, place: int) -> pd.Series[float]:
-        """Return the positives of a class when its wrong labels are put right in part."""
-        own, other = rows["positives"], rows["weight"] * (self.proposed == place)
-        found: pd.Series[float] = own + self.share * (other - own)
-        return found
+LABELS = kinds.ERROR / 2
 
 
 def analyse(
@@ -75,16 +53,26 @@ def analyse(
     places = class_rates.codes(late, classes)
     given = probabilities[np.arange(len(late)), places]
     rows, count = late.assign(positives=late["weight"]), int(late[entity].nunique())
-    whole = parts.of_held_out(rows, given, columns, entity, rng)
+    whole = parts.of_held_out(rows, given, columns, entity, rng, _entropy(probabilities, late))
     lost = float(whole.lost(given).sum() / late["weight"].sum())
     told, notes = _each(early, late, probabilities, classes, columns, entity, rng, named)
     if not told:
-        return ErrorAnalysis((), len(late), count, lost, " ".join(notes))
-    wrong = _wrong(places, probabilities, classes, told) if decidable else None
-    found = [one for each in told for one in _of_class(each, wrong, classes)]
-    failures = [*_of_truth(whole, wrong, named), *_once(found, lost)]
+        return ErrorAnalysis((), len(late), count, lost, _said(notes))
+    wrong, unknown = doubt.of(places, probabilities, classes, told) if decidable else (None, "")
+    each = [(one.name, failure) for one in told for failure in _of_class(one, wrong, classes)]
+    own = _once(whole, each, lost)
+    failures = [*own, *_unexplained(_of_truth(whole, wrong, named, early), own)]
     ranked = sorted(failures, key=lambda one: (-one.gain, one.kind == NOISE, -one.share))
-    return ErrorAnalysis(tuple(ranked), len(late), count, lost, " ".join(notes))
+    if unknown:
+        notes["labels"] = unknown
+    return ErrorAnalysis(tuple(ranked), len(late), count, lost, _said(notes))
+
+
+def _entropy(probabilities: Floats, rows: pd.DataFrame) -> Floats:
+    """Return the loss that the model itself expects of each row."""
+    kept = np.clip(probabilities, 1e-12, 1.0)
+    found: Floats = -(kept * np.log(kept)).sum(axis=1) * rows["weight"].to_numpy("float64")
+    return found
 
 
 def _each(
@@ -96,24 +84,34 @@ def _each(
     entity: str,
     rng: np.random.Generator,
     named: Sequence[str],
-) -> tuple[list[Told], list[str]]:
+) -> tuple[list[Told], dict[str, str]]:
     """Return each class against the others, and why nothing can be said of some."""
     told, notes = [], dict[str, str]()
+    among = [column for column in named if column != CATEGORY]
     for place, name in enumerate(classes):
-        both = [
+        before, now = (
             one.assign(positives=one["weight"] * (one[CATEGORY] == name)) for one in (early, late)
-        ]
-        note = error_analysis.too_few(both[0], both[1], entity)
+        )
+        note = error_analysis.too_few(before, now, entity)
         if note:
             notes[name] = note
             continue
         own = np.clip(probabilities[:, place], 0.0, 1.0)
-        world = parts.world(both[0], both[1], own, columns, entity, rng, additive=False)
-        among = [column for column in named if column != CATEGORY]
+        world = parts.world(before, now, own, columns, entity, rng, additive=False)
         told.append(Told(name, world, parts.candidates(world, among)))
-    if len(set(notes.values())) == 1 and not told:  # Of all the same: there are few entities.
-        return told, list(notes.values())[:1]
-    return told, [f"{name}: {note}" for name, note in notes.items()]
+    return told, notes
+
+
+def _said(notes: dict[str, str]) -> str:
+    """Return each reason once, with what it is of.
+
+    >>> _said({"hr": "Too few.", "it": "Too few.", "labels": "Not known."})
+    'hr, it: Too few. labels: Not known.'
+    """
+    of: dict[str, list[str]] = {}
+    for name, note in notes.items():
+        of.setdefault(note, []).append(name)
+    return " ".join(f"{', '.join(names)}: {note}" for note, names in of.items())
 
 
 def _of_class(told: Told, wrong: Wrong | None, classes: Sequence[str]) -> list[Failure]:
@@ -128,74 +126,80 @@ def _of_class(told: Told, wrong: Wrong | None, classes: Sequence[str]) -> list[F
     def ask(part: Slice) -> list[Test]:
         return kinds.of_model(world, part)
 
-    found = error_analysis.failures(world, told.parts, ask, kinds.ERROR / 2 / len(classes))
+    found = error_analysis.failures(world, told.parts, ask, (kinds.ERROR - LABELS) / len(classes))
     # Where rows are merely harder is told of all classes together.
-    kept = [one for one in found if one.kind != NOISE]
-    return [replace(one, part=f"{told.name} in {one.part}") for one in kept]
+    return [one for one in found if one.kind != NOISE]
 
 
-def _of_truth(world: World, wrong: Wrong | None, named: Sequence[str]) -> list[Failure]:
-    """Return where what happened was given little probability, and where labels are wrong."""
+def _of_truth(
+    world: World, wrong: Wrong | None, named: Sequence[str], early: pd.DataFrame
+) -> list[Failure]:
+    """Return where what happened was given little probability: for wrong labels, or a new class."""
 
     def ask(part: Slice) -> list[Test]:
-        return [] if wrong is None else [kinds.of_labels(world, part, wrong.share)]
+        labels = [] if wrong is None else [kinds.of_labels(world, part, wrong.share)]
+        return [*labels, *_new_class(world, part, early)]
 
     found = parts.candidates(world, [*dict.fromkeys((*named, CATEGORY))])
-    return error_analysis.failures(world, found, ask, kinds.ERROR / 2)
+    return error_analysis.failures(world, found, ask, LABELS)
 
 
-def _once(found: Sequence[Failure], loss: float) -> list[Failure]:
+def _new_class(world: World, part: Slice, early: pd.DataFrame) -> list[Test]:
+    """Return the test for a class that hardly came in what the model learned from.
+
+    Its early count is compared with a Poisson number of 1 / GROWTH of its present share.
+    """
+    name = part.name.removeprefix(f"{CATEGORY} = ")
+    if name == part.name:
+        return []
+    judged = parts.inside(part, world.late_judges)
+    weight, _ = labelled.counts(world.rows)
+    known = float(early["weight"][early[CATEGORY].astype(str) == name].sum())
+    if known >= labelled.FEWEST:
+        return []
+    share = float(weight[judged].sum() / weight[world.late_judges].sum())
+    expected = share * float(early["weight"].sum()) / kinds.GROWTH
+    lost = world.lost(world.model)
+    usual = float(lost[world.late_judges].sum() / weight[world.late_judges].sum())
+    beyond = float(lost[judged].sum() - usual * weight[judged].sum())
+    said = f"it came {known:.0f} times in what the model learned from"
+    return [Test(SHIFT, float(stats.poisson.cdf(known, expected)), max(0.0, beyond), said)]
+
+
+def _once(whole: World, found: Sequence[tuple[str, Failure]], loss: float) -> list[Failure]:
     """Return each kind of failure of a part once: of the class that would gain most.
 
-    What is wrong with one class is as a rule wrong with the one it is taken for.
+    What is wrong with one class is as a rule wrong with the one it is taken for. How much a part
+    loses beyond others is told of all classes together.
     """
-    kept: dict[tuple[str, str], Failure] = {}
-    for one in sorted(found, key=lambda one: -one.gain):
-        relative = one.gain / loss if loss > 0 else 0.0
-        where = one.part.partition(" in ")[2]
-        kept.setdefault((one.kind, where), replace(one, relative=relative))
-    return list(kept.values())
+    kept: list[tuple[str, Failure]] = []
+    for name, one in sorted(found, key=lambda pair: -pair[1].gain):
+        if not any(
+            one.kind == other.kind and _alike(one.inside, other.inside) for _, other in kept
+        ):
+            kept.append((name, one))
+    measured = error_analysis.measured(whole, [Slice(one.part, one.inside) for _, one in kept])
+    return [
+        replace(
+            one, part=f"{name} in {one.part}", excess=excess, share=share,
+            relative=one.gain / loss if loss > 0 else 0.0,
+        )
+        for (name, one), (excess, share) in zip(kept, measured, strict=True)
+    ]  # fmt: skip
 
 
-def _wrong(
-    places: Codes, probabilities: Floats, classes: Sequence[str], told: Sequence[Told]
-) -> Wrong | None:
-    """Return how probable it is that each label is wrong; None where that cannot be known."""
-    labels = np.where(_shifted(told), NONE, places)
-    try:
-        found = label_errors.find(labels, probabilities, classes, decidable=True)
-    except InvalidInput:  # A class that none of these rows is of.
-        return None
-    if not found.rate.low > 0:
-        return None
-    # As many as there surely are: the likeliest number is too many as often as too few.
-    share = np.nan_to_num(found.wrong) * (found.rate.low / found.rate.estimate)
-    share[_defended(places, probabilities, classes, told)] = 0.0
-    return Wrong(np.clip(share, 0.0, 1.0), found.proposed)
-
-
-def _shifted(told: Sequence[Told]) -> Mask:
-    """Return which held-out rows are of a part that came newly and is off for it."""
-    asked = [
-        (one.world, part, kinds.of_shift(one.world, part))
-        for one in told
-        for part in one.parts
-        if error_analysis.can_judge(one.world, part)
+def _unexplained(found: Sequence[Failure], explained: Sequence[Failure]) -> list[Failure]:
+    """Return the failures without the mere noise of parts that something explains."""
+    return [
+        one
+        for one in found
+        if one.kind != NOISE or not any(_alike(one.inside, other.inside) for other in explained)
     ]
-    found = np.zeros(int(told[0].world.is_late.sum()), bool)
-    falls = holm([test.p_value for _, _, test in asked], kinds.ERROR) if asked else []
-    for (world, part, _), fallen in zip(asked, falls, strict=True):
-        if fallen and part.name != parts.ALL:
-            found |= part.inside[world.is_late]
-    return found
 
 
-def _defended(
-    places: Codes, probabilities: Floats, classes: Sequence[str], told: Sequence[Told]
-) -> Mask:
-    """Return of which labels the trees are as sure as the model is of what it says."""
-    found, sure = np.zeros(len(places), bool), probabilities.max(axis=1)
-    for one in told:
-        trees = one.world.flexible[one.world.is_late]
-        found |= (places == classes.index(one.name)) & (trees >= sure)
-    return found
+def _alike(first: Mask, second: Mask) -> bool:
+    """Return whether either part lies in the other, all rows aside."""
+    both = float((first & second).sum())
+    of_first, of_second = both / max(1.0, first.sum()), both / max(1.0, second.sum())
+    one_lies_in_the_other = max if not (first.all() or second.all()) else min
+    return bool(one_lies_in_the_other(of_first, of_second) >= WITHIN)

@@ -7,7 +7,7 @@ them. parts.py says where is looked, kinds.py how a kind is decided, actions.py 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from driftloop.development import cluster, kinds, labelled, parts
 from driftloop.development.kinds import NOISE, ORDER, Test
 from driftloop.development.parts import World, inside
 from driftloop.evaluation.difference import FEWEST_ENTITIES, Floats, Interval
-from driftloop.evaluation.slices import Slice, holm
+from driftloop.evaluation.slices import Mask, Slice, holm
 from driftloop_contracts.errors import InvalidInput
 
 CONFIDENCE = 0.95
@@ -34,7 +34,8 @@ class Failure:
 
     ``excess``: by how much its loss a row exceeds that of the other rows; ``share``: of all excess
     loss; ``gain``: nats a row of all held-out rows, if repaired; ``relative``: to the model's loss;
-    ``wrong``: share of its labels, where they are what is wrong; ``column``: what is missing.
+    ``wrong``: share of its labels, where they are what is wrong; ``column``: what is missing;
+    ``inside``: which held-out rows are of the part.
     """
 
     part: str
@@ -48,6 +49,7 @@ class Failure:
     relative: float
     wrong: float = 0.0
     column: str = ""
+    inside: Mask = field(default_factory=lambda: np.zeros(0, bool), compare=False, repr=False)
 
     def to_data(self) -> dict[str, Any]:
         """Return the failure, ready for JSON."""
@@ -166,6 +168,15 @@ def failures(
     return sorted(kept, key=lambda one: (-one.gain, one.kind == NOISE, -one.share))
 
 
+def measured(world: World, found: Sequence[Slice]) -> list[tuple[Interval, float]]:
+    """Return of each part by how much a row loses more than the others', and its share of excess.
+
+    ``found``: parts of all of the world's rows.
+    """
+    shares = _shares(world, found)
+    return [(_between(_excess(world, part)), own) for part, own in zip(found, shares, strict=True)]
+
+
 def can_judge(world: World, part: Slice) -> bool:
     """Return whether both halves have entities enough in it."""
     return all(
@@ -217,11 +228,10 @@ def _failure(world: World, part: Slice, test: Test, excess: cluster.Sum, share: 
     judges = world.late_judges
     usual = float(world.lost(world.model)[judges].sum() / weight[judges].sum())
     gain = max(0.0, test.gain) / float(weight[judges].sum())
-    low, high = excess.bounds(CONFIDENCE) if excess.entities else (0.0, 0.0)
     return Failure(
         part=part.name,
         rows=len(inside(part, world.is_late)),
-        excess=Interval(low, excess.value, high),
+        excess=_between(excess),
         share=share,
         kind=test.kind,
         said=test.said,
@@ -230,7 +240,13 @@ def _failure(world: World, part: Slice, test: Test, excess: cluster.Sum, share: 
         relative=gain / usual if usual > 0 else 0.0,
         wrong=test.wrong,
         column=test.detail,
+        inside=part.inside[world.is_late],
     )
+
+
+def _between(excess: cluster.Sum) -> Interval:
+    low, high = excess.bounds(CONFIDENCE) if excess.entities else (0.0, 0.0)
+    return Interval(low, excess.value, high)
 
 
 def _once(pairs: Sequence[tuple[Slice, Failure]], world: World) -> list[Failure]:

@@ -35,7 +35,8 @@ class World:
 
     ``model``: the judged one's probability (of early rows it is not used); ``flexible``: the
     challenger's; ``additive``: that of the one without interactions, fitted on the
-    other half of the entities, so that early rows have one as well.
+    other half of the entities, so that early rows have one as well; ``expected``: the loss that the
+    model itself expects of each row (None: as of one outcome that comes or does not).
     """
 
     rows: pd.DataFrame
@@ -46,6 +47,7 @@ class World:
     model: Floats
     flexible: Floats
     additive: Floats
+    expected: Floats | None = None
 
     @property
     def looks(self) -> Mask:
@@ -97,12 +99,13 @@ def of_held_out(
     columns: Sequence[str],
     entity: str,
     rng: np.random.Generator,
+    expected: Floats,
 ) -> World:
     """Return a world of held-out rows alone, with no model beside the judged one."""
     every, judges = np.ones(len(late), bool), halves(late[entity], rng) == 1
     model = np.asarray(probability, "float64")
     rows = late.reset_index(drop=True)
-    return World(rows, tuple(columns), entity, every, judges, model, model, model)
+    return World(rows, tuple(columns), entity, every, judges, model, model, model, expected)
 
 
 def _crossed(rows: pd.DataFrame, columns: Sequence[str], is_late: Mask, judges: Mask) -> Floats:
@@ -136,9 +139,11 @@ def candidates(world: World, named: Sequence[str]) -> list[Slice]:
 def _suspects(world: World) -> list[Slice]:
     weight, _ = labelled.counts(world.rows)
     own, looks = world.lost(world.model), world.looks
-    p = np.clip(world.model, loss.CLIP, 1 - loss.CLIP)
     usual = weight * own[looks].sum() / weight[looks].sum()
-    expected = -weight * (p * np.log(p) + (1 - p) * np.log1p(-p))
+    expected = world.expected
+    if expected is None:
+        p = np.clip(world.model, loss.CLIP, 1 - loss.CLIP)
+        expected = -weight * (p * np.log(p) + (1 - p) * np.log1p(-p))
     found = []
     for other in (expected, world.lost(world.flexible), usual):
         found += slice_search.suspected(

@@ -68,6 +68,7 @@ def failures(found: Found) -> str:
     if not errors.get("failures"):
         none = note or "No part of the held-out rows is surely worse than the others."
         return paragraphs([*returned, none])
+    told += [note] if note else []
     columns = [
         "part", "rows", "excess loss a row", "one-sided 95 % bounds", "share of all excess", "kind",
         "gain if repaired",

@@ -13,6 +13,7 @@ from driftloop.stages.returned import Returned
 from driftloop.training import analysed
 from driftloop.training.order import Order
 from driftloop.usecase import UseCase
+from driftloop_contracts.errors import InvalidInput
 
 Facts = dict[str, Any]
 
@@ -37,7 +38,11 @@ def facts(
     sums = float(early["positives"].sum()), float(early["weight"].sum())
     found: Facts = {"metrics": metrics} | told(case, work, newest, losses, sums)
     found |= confusion.measure(losses, case.loop, rng)
-    own = analysed.of_candidate(case, early, late, candidate, trained, rng)
+    try:
+        own = analysed.of_candidate(case, early, late, candidate, trained, rng)
+    except (InvalidInput, ValueError) as error:  # It tells people what to try: no training waits.
+        found["warnings"] = [*found["warnings"], f"The errors were not analysed: {error}"]
+        return found
     found["returned"] = [*found["returned"], *(back.to_data() for back in own.returned)]
     return found | {"analysis": own.to_data()}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,10 @@ import pytest
 from scipy import special
 from sklearn.linear_model import LogisticRegression
 
+from driftloop import analyse_command
 from driftloop.development import by_class, class_rates
 from driftloop.development.analysis import Analysis
+from driftloop.report import analysis as pages
 from driftloop_contracts.errors import InvalidInput
 
 CLASSES = ("hr", "it", "stock")
@@ -99,6 +103,60 @@ def test_labels_are_not_blamed_for_what_the_model_does_not_know(kind: str) -> No
         assert first.kind != "label", (kind, seed, first)
 
 
+def test_what_is_explained_is_not_called_noise_and_told_once() -> None:
+    for kind in KINDS:
+        found = analysed(kind, 0).errors.failures
+        explained = [one for one in found if one.kind not in ("noise", "label")]
+        assert not any(one.kind == "noise" and one.part == "region = A" for one in found), kind
+        for number, one in enumerate(explained):
+            alike = [other for other in explained[:number] if other.kind == one.kind]
+            assert not any((one.inside & other.inside).sum() > 0.8 * one.rows for other in alike)
+
+
+def test_a_model_that_reads_what_the_trees_do_not_sends_no_labels_back() -> None:
+    """Where it errs by what it read, its labels seem wrong, and none of them is."""
+    early, late = world("underfit", 0, decidable=True)
+    blind = replace(subject(early, True), columns=("region",))
+    found = by_class.analyse(early, late, blind, np.random.default_rng(0))
+    assert "label" in {one.kind for one in found.errors.failures}
+    assert "label_errors" not in [one.rule for one in found.returned]
+
+
+def test_a_class_that_came_newly_is_a_shift() -> None:
+    early, late = world("none", 6)
+    known = early[early["category"] != "it"]
+    model = subject(early)
+
+    def never_it(rows: pd.DataFrame) -> np.ndarray:
+        found = model.probabilities(rows).copy()
+        found[:, 1] = 1e-6
+        return found / found.sum(axis=1, keepdims=True)
+
+    analysed_ = by_class.analyse(
+        known, late, replace(model, probabilities=never_it), np.random.default_rng(0)
+    )
+    first = analysed_.errors.failures[0]
+    assert (first.kind, first.part) == ("shift", "category = it")
+    assert "it came 0 times" in first.said
+    assert "it: Nothing is said: the early rows" in analysed_.errors.note
+    told = " ".join(analyse_command.lines("1", analysed_.to_data()))
+    assert "it: Nothing is said" in told
+    assert "it: Nothing is said" in pages.failures(analysed_.to_data())
+
+
+def test_a_class_without_rows_does_not_hide_wrong_labels_of_others() -> None:
+    early, late = world("label", 0, decidable=True)
+    three = subject(early, True)
+
+    def four(rows: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([three.probabilities(rows), np.full(len(rows), 1e-9)])
+
+    more = replace(three, classes=(*CLASSES, "legal"), probabilities=four)
+    found = by_class.analyse(early, late, more, np.random.default_rng(0))
+    assert [one.rule for one in found.returned] == ["label_errors"]
+    assert "legal: Nothing is said" in found.errors.note
+
+
 def test_wrong_labels_are_counted_and_send_the_loop_back() -> None:
     """Of what is called hr about a tenth was it."""
     for seed in SEEDS:
@@ -153,6 +211,28 @@ def test_few_entities_and_rare_classes_are_told_of_not_guessed_at() -> None:
     rare = late[(late["category"] != "hr") | (np.arange(len(late)) % 60 == 0)]
     found = by_class.analyse(early, rare, subject(early), np.random.default_rng(0))
     assert "hr: Nothing is said: the held-out rows have fewer than 20" in found.errors.note
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (lambda rows: rows.drop(columns="x"), "column 'x'"),
+        (lambda rows: rows.assign(weight=0.0), "column 'weight'"),
+        (lambda rows: rows.iloc[:0], "the rows"),
+    ],
+)
+def test_frames_that_cannot_be_used_are_refused(spoilt: Any, said: str) -> None:
+    early, late = world("none", 5, 1_000)
+    for one, other in ((spoilt(early), late), (early, spoilt(late))):
+        with pytest.raises(InvalidInput, match=said):
+            by_class.analyse(one, other, subject(early), np.random.default_rng(0))
+
+
+def test_what_is_no_probability_is_refused() -> None:
+    early, late = world("none", 5, 1_000)
+    odd = replace(subject(early), probabilities=lambda rows: np.full((len(rows), 3), np.nan))
+    with pytest.raises(InvalidInput, match="a probability"):
+        by_class.analyse(early, late, odd, np.random.default_rng(0))
 
 
 def test_a_category_that_is_no_class_is_refused() -> None:
