@@ -174,9 +174,8 @@ def _once(whole: World, found: Sequence[tuple[str, Failure]], loss: float) -> li
     """
     kept: list[tuple[str, Failure]] = []
     for name, one in sorted(found, key=lambda pair: -pair[1].gain):
-        if not any(
-            one.kind == other.kind and _alike(one.inside, other.inside) for _, other in kept
-        ):
+        same = [other for _, other in kept if other.kind == one.kind]
+        if not any(_covers(other.inside, one.inside) for other in same):
             kept.append((name, one))
     measured = error_analysis.measured(whole, [Slice(one.part, one.inside) for _, one in kept])
     return [
@@ -190,16 +189,22 @@ def _once(whole: World, found: Sequence[tuple[str, Failure]], loss: float) -> li
 
 def _unexplained(found: Sequence[Failure], explained: Sequence[Failure]) -> list[Failure]:
     """Return the failures without the mere noise of parts that something explains."""
+    some = [other.inside for other in explained if not other.inside.all()]
     return [
         one
         for one in found
-        if one.kind != NOISE or not any(_alike(one.inside, other.inside) for other in explained)
+        if one.kind != NOISE or not any(_covers(inside, one.inside) for inside in some)
     ]
 
 
-def _alike(first: Mask, second: Mask) -> bool:
-    """Return whether either part lies in the other, all rows aside."""
+def _covers(first: Mask, second: Mask) -> bool:
+    """Return whether the second part lies in the first, or the first in it; all rows lie in none.
+
+    >>> all_, some = np.ones(9, bool), np.arange(9) < 3
+    >>> _covers(all_, some), _covers(some, all_)
+    (True, False)
+    """
     both = float((first & second).sum())
-    of_first, of_second = both / max(1.0, first.sum()), both / max(1.0, second.sum())
-    one_lies_in_the_other = max if not (first.all() or second.all()) else min
-    return bool(one_lies_in_the_other(of_first, of_second) >= WITHIN)
+    if both >= WITHIN * max(1.0, second.sum()):
+        return True
+    return not second.all() and both >= WITHIN * max(1.0, first.sum())
