@@ -5,7 +5,7 @@ their hash (Weinberger et al., 2009), the rarer the heavier, beside the values o
 columns and numbers that are standardised; on these a multinomial logistic regression. Its penalty,
 and one temperature that sets how sure it is (Guo et al., 2017), are those by which blocks of time
 that it did not see are foretold best. Nothing is learnt of a word but its weights, so no word of a
-text lies in a bundle.
+text lies in a bundle. A local model's word vectors may stand beside them (embedding.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import re
 import zlib
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from driftloop.loop import LearningLoop
+from driftloop.training import embedding
+from driftloop.training.embedding import Vectors
 
 READ = 4_000
 """Characters of a text that the model reads: more say little more, and each costs time."""
@@ -46,12 +49,23 @@ def hashed_text(loop: LearningLoop) -> HashedText:
     return HashedText(tuple(names("text")), tuple(names("categorical")), tuple(names("numeric")))
 
 
+def embedded_text(loop: LearningLoop, vectors: Path) -> HashedText:
+    """Return the same with the word vectors in a file, which only trainings need."""
+    found = hashed_text(loop)
+    found.vectors = str(vectors)
+    return found
+
+
 class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklearn ships no types
     """Logistic regression on hashed texts; after ``fit``: ``classes_``, ``weights_`` and more.
 
     ``places``: of the table, a power of 2; ``strengths``: inverse ridge penalties, of which the one
-    that foretells other blocks of time best is taken.
+    that foretells other blocks of time best is taken; ``vectors``: a file of word vectors, '' for
+    none.
     """
+
+    words_ = embedding.NOTHING.words
+    embedding_ = embedding.NOTHING.numbers
 
     def __init__(
         self,
@@ -60,15 +74,24 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
         numbers: tuple[str, ...] = (),
         places: int = 1 << 15,
         strengths: tuple[float, ...] = (1.0, 6.0),
+        vectors: str = "",
     ) -> None:
         self.texts, self.categories, self.numbers = texts, categories, numbers
-        self.places, self.strengths = places, strengths
+        self.places, self.strengths, self.vectors = places, strengths, vectors
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a bundle holds: where a file lay on some machine is nobody's business."""
+        found: dict[str, Any] = {**super().__getstate__(), "vectors": ""}
+        return found
 
     def fit(self, inputs: pd.DataFrame, labels: Any, sample_weight: Any = None) -> HashedText:
         """Learn from rows in order of time; ``sample_weight``: of each."""
         numbers = _numbers(inputs, self.numbers)
         weight = np.ones(len(inputs)) if sample_weight is None else np.asarray(sample_weight)
         self.center_, self.scale_ = _standard(numbers)
+        if self.vectors:
+            words = {word for name in self.texts for text in inputs[name] for word in _words(text)}
+            self.words_, self.embedding_ = embedding.read(Path(self.vectors), words)
         self.rarity_ = np.ones(self.places)
         self.rarity_ = _rarity(self._table(inputs)[1], self.places, len(inputs))
         table = self._sparse(inputs)
@@ -131,7 +154,7 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
         data: list[float] = []
         places: list[int] = []
         ends = [0]
-        numbers = self._standardised(inputs)
+        numbers = np.concatenate([self._standardised(inputs), *self._embedded(inputs)], axis=1)
         own = range(self.places, self.places + numbers.shape[1])
         for row, values in enumerate(zip(*columns, strict=True) if columns else [()] * len(inputs)):
             for seed, text in enumerate(values[: len(self.texts)]):
@@ -151,7 +174,7 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
 
     def _sparse(self, inputs: pd.DataFrame) -> Any:
         data, places, ends = self._table(inputs)
-        width = self.places + 2 * len(self.numbers)
+        width = self.places + 2 * len(self.numbers) + len(self.texts) * self.embedding_.shape[1]
         return sparse.csr_matrix((data, places, ends), shape=(len(ends) - 1, width))
 
     def _scores(self, inputs: pd.DataFrame) -> Floats:
@@ -163,6 +186,16 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
         if len(held):
             scores[held] = np.add.reduceat(parts, ends[held], axis=0)
         return scores + self.offsets_
+
+    def _embedded(self, inputs: pd.DataFrame) -> list[Floats]:
+        """Return each text column's vectors, [rows, size], where there is an embedding."""
+        known = Vectors(self.words_, self.embedding_)
+        if not known.size:
+            return []
+        return [
+            np.stack([embedding.mean(_words(text), known) for text in inputs[name]])
+            for name in self.texts
+        ]
 
     def _standardised(self, inputs: pd.DataFrame) -> Floats:
         """Return numbers about 0, and whether each is missing, [rows, 2 numbers]."""
@@ -182,13 +215,18 @@ def _numbers(inputs: pd.DataFrame, names: tuple[str, ...]) -> Floats:
 
 def _places(text: object, seed: int, last: int) -> list[int]:
     """Return the places of a text's words, pairs of words and pieces of words, each once."""
-    if not isinstance(text, str) or not text:
-        return []
-    words = _WORD.findall(_DIGITS.sub("0", text[:READ].lower()))
+    words = _words(text)
     found = {place for word in words for place in _of_word(word, seed, last)}
     pairs = zip(words, words[1:], strict=False)
     found.update([_hash(f"{first} {second}", seed) & last for first, second in pairs])
     return sorted(found)
+
+
+def _words(text: object) -> list[str]:
+    """Return what is read of a text, in order; digits are all alike."""
+    if not isinstance(text, str) or not text:
+        return []
+    return _WORD.findall(_DIGITS.sub("0", text[:READ].lower()))
 
 
 @lru_cache(maxsize=1 << 15)
