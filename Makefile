@@ -14,7 +14,7 @@ PLATFORM ?= driftloop/platform:latest
 COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 BUILD_ARGS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
+.PHONY: help install run test test-stories test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -24,9 +24,16 @@ install: .venv/installed sidecar/.venv/installed ## set up both environments fro
 run: install ## turn the loop on the built-in simulator
 	.venv/bin/driftloop run ads_ctr
 
+# Real processes, some of them timed: beside each other they would be slower than they are.
+ALONE := tests/browser tests/loop tests/online tests/services
+
 test: install ## run the tests that need nothing but this machine
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	$(PYTHON) -m pytest $(ALONE)
 	cd sidecar && .venv/bin/python -m pytest
+
+test-stories: install ## act the use cases' stories out: each turn is found, and overlooking one costs
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m story tests/unit/story
 
 test-s3: export DRIFTLOOP_MINIO := $(CURDIR)/.tools/bin/minio
 test-s3: install .tools/bin/minio ## check object store and sidecar on a real MinIO server (needs Go)

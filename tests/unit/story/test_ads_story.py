@@ -31,7 +31,7 @@ def whole() -> Act:
     return acted(1)
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_each_turn_is_told_by_the_stage_that_found_it(whole: Act) -> None:
     told = [
         e for e in events.of("ads-story", whole.chapters) if e.type == event_types.STAGE_RETURNED
@@ -40,14 +40,14 @@ def test_each_turn_is_told_by_the_stage_that_found_it(whole: Act) -> None:
     assert found == TURNS
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_it_ends_with_a_review_that_goes_on(whole: Act) -> None:
     assert whole.chapters[-1].stage is Stage.BUSINESS_ANALYSIS
     reviews = [chapter.review for chapter in whole.chapters if chapter.review]
     assert reviews == ["pivot", "continue"]
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_who_overlooks_that_revenue_falls_earns_less(whole: Act) -> None:
     (revenue,) = (name for name in whole.outcome if "revenue" in name)
     stuck = acted(1, "pivot")

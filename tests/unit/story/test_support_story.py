@@ -14,7 +14,7 @@ from driftloop.story.acting import Act, act
 ROOT = Path(__file__).parents[3]
 FOUND = ["label_errors", "data_drift", "unrepresentative"]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.story
 
 
 def play(seed: int):
