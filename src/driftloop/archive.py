@@ -110,7 +110,9 @@ def _together(found: Iterator[pd.DataFrame], kind: str, **defaults: str) -> pd.D
 
 def _sound(content: bytes, key: str, kind: str, defaults: Mapping[str, str]) -> pd.DataFrame:
     """Return a file's rows under the names of today; raise InvalidInput for unusable times."""
-    rows = parquet.load(content, where=key).rename(columns=NAMES)
+    rows = parquet.load(content, where=key)
+    # A column of today's name is what is meant; an older one beside it is the writer's own.
+    rows = rows.rename(columns={old: new for old, new in NAMES.items() if new not in rows})
     outcomes.require(rows, ("prediction_id", *TIMES[kind]), key)
     times = {name: instants.column(rows, name, key).dt.tz_convert("UTC") for name in TIMES[kind]}
     ids = rows["prediction_id"].astype(object).map(str, na_action="ignore")

@@ -49,8 +49,8 @@ def _reported(fresh: pd.DataFrame, case: UseCase) -> pd.DataFrame:
     """Return outcomes among classes as an application reports them, others as they are."""
     if not case.loop.spec.objective.classes:
         return fresh
-    named = fresh.rename(columns={"row_id": "prediction_id"})
-    return named.assign(label=case.loop.spec.objective.label, value=1.0)
+    named = fresh.rename(columns={"row_id": "prediction_id", "positives": "value"})
+    return named.assign(label=case.loop.spec.objective.label)
 
 
 def instances(case: UseCase, ago: int) -> list[dict[str, Any]]:

@@ -145,3 +145,12 @@ def test_feature_rows_on_disk_that_do_not_say_when_are_copied(
     folder = archive.feature_folder(tmp_path / "scratch")
     found = pd.read_parquet(folder / "query")["created_timestamp"]
     assert sorted(found) == [at("2026-01-01"), at("2026-01-02")]
+
+
+def test_an_older_name_beside_todays_is_a_column_of_the_writers_own(tmp_path: Path) -> None:
+    archive, asked = Archive(FileStore(tmp_path), "loop"), pd.Timestamp("2026-01-01T12:00Z")
+    row = {"prediction_id": ["p"], "row_id": ["r"], "value": [1.0], "positives": [7.0]}
+    row |= {"label": ["clicked"], "revision": [0], "event_time": [asked], "known_time": [asked]}
+    archive.put("outcomes", "2026-01-01", pd.DataFrame(row))
+    found = archive.outcomes(at("2026-01-01"), at("2026-01-02"), "clicked")
+    assert found[["prediction_id", "value"]].to_numpy().tolist() == [["p", 1.0]]
