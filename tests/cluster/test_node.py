@@ -251,7 +251,7 @@ def answered(machine: Installation, case: UseCase, **spec: Any) -> tuple[dict[st
     traffic.archive(machine.store(namespace), case)
     manifest = yaml.safe_load((case.folder / "loop.yaml").read_text())
     manifest["spec"] |= spec
-    seconds = ads.deploy(machine, manifest, namespace=namespace)
+    seconds = ads.deploy(machine, manifest, replicas=2, namespace=namespace)
     url = f"{machine.service(namespace, f'{name}-predictor')}/v1/models/{name}:predict"
     asked = {"instances": traffic.instances(case, 2)[:200]}
     answer = httpx.post(url, json=asked, timeout=30)
