@@ -14,7 +14,7 @@ PLATFORM ?= driftloop/platform:latest
 COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 BUILD_ARGS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
 
-.PHONY: help install run test test-stories test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
+.PHONY: help install run test test-loop test-stories test-s3 test-containers test-spark test-cluster test-node lint pipelines crds image image-minio sbom benchmark clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -25,12 +25,15 @@ run: install ## turn the loop on the built-in simulator
 	.venv/bin/driftloop run ads_ctr
 
 # Real processes, some of them timed: beside each other they would be slower than they are.
-ALONE := tests/browser tests/loop tests/online tests/services
+ALONE := tests/browser tests/online tests/services
 
-test: install ## run the tests that need nothing but this machine
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+test: install ## run the tests that need nothing but this machine and some minutes
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE) tests/loop)
 	$(PYTHON) -m pytest $(ALONE)
 	cd sidecar && .venv/bin/python -m pytest
+
+test-loop: install ## turn whole loops by the command, in every mode, one after another
+	$(PYTHON) -m pytest tests/loop
 
 test-stories: install ## act the use cases' stories out: each turn is found, and overlooking one costs
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -m story tests/unit/story
