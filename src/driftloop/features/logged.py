@@ -56,8 +56,10 @@ def propensities(loop: LearningLoop, named: Collection[str]) -> tuple[str, ...]:
 
 
 def _propensity(name: str) -> Column:
-    unbound = Column(name=name, kind="numeric", origin="request")
-    return unbound.model_copy(update={"monitored": False, "max_missing": 1.0})
+    # Not validated: an alternative's name is anybody's, and a column's pattern is for features.
+    return Column.model_construct(
+        name=name, kind="numeric", origin="request", monitored=False, max_missing=1.0
+    )
 
 
 def _logged(column: Column) -> list[Column]:

@@ -154,7 +154,9 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
         data: list[float] = []
         places: list[int] = []
         ends = [0]
-        numbers = np.concatenate([self._standardised(inputs), *self._embedded(inputs)], axis=1)
+        numbers = self._standardised(inputs)
+        if self.embedding_.size:
+            numbers = np.concatenate([numbers, *self._embedded(inputs)], axis=1)
         own = range(self.places, self.places + numbers.shape[1])
         for row, values in enumerate(zip(*columns, strict=True) if columns else [()] * len(inputs)):
             for seed, text in enumerate(values[: len(self.texts)]):
@@ -188,10 +190,8 @@ class HashedText(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklear
         return scores + self.offsets_
 
     def _embedded(self, inputs: pd.DataFrame) -> list[Floats]:
-        """Return each text column's vectors, [rows, size], where there is an embedding."""
+        """Return each text column's vectors, [rows, size]."""
         known = Vectors(self.words_, self.embedding_)
-        if not known.size:
-            return []
         return [
             np.stack([embedding.mean(_words(text), known) for text in inputs[name]])
             for name in self.texts

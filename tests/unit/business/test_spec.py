@@ -140,6 +140,14 @@ def test_propensities_are_columns_of_their_own(content: dict[str, Any]) -> None:
         loop.parse(content | {"spec": spec | {"features": features}}, "loop.yaml")
 
 
+def test_an_alternative_of_any_name_has_a_column(content: dict[str, Any]) -> None:
+    other = objective("Mail, 1st", "won").model_dump(by_alias=True, mode="json")
+    spec = content["spec"] | {"business": {"period": "30d", "alternatives": [other]}}
+    case = loop.parse(content | {"spec": spec}, "loop.yaml")
+    named = [column.name for column in logged.columns(case)]
+    assert named[-2:] == ["propensity", "propensity_Mail, 1st"]
+
+
 def test_a_predictor_logs_the_propensities_that_its_bundle_names(content: dict[str, Any]) -> None:
     other = objective("mail-first", "won").model_dump(by_alias=True, mode="json")
     spec = content["spec"] | {"business": {"period": "30d", "alternatives": [other]}}
