@@ -52,7 +52,7 @@ def lines(version: str, found: Mapping[str, Any]) -> list[str]:
     compared, errors = found.get("baselines") or {}, found.get("errors") or {}
     told = [str(one["sentence"]) for one in found.get("actions") or ()]
     note = [str(errors["note"])] if errors.get("note") else []
-    none = ["No part of the held-out rows is surely worse than the others."]
+    none = "No part of the held-out rows is surely worse than the others."
     numbered = [f"{number}. {sentence}" for number, sentence in enumerate(told, 1)]
     advised = [one for one in found.get("suggestions") or () if one.get("what") != "keep"]
     back = [f"Back to {one['to']}: {one['reason']}" for one in found.get("returned") or ()]
@@ -61,7 +61,6 @@ def lines(version: str, found: Mapping[str, Any]) -> list[str]:
         f"Bundle {version}. {compared.get('sentence', '')}".rstrip(),
         *back,
         "Where it fails and what to do next:",
-        *(numbered or ([] if note else none)),
-        *note,
+        *([*numbered, *note] or [none]),
         *(["Columns to look at:", *columns] if columns else ["No column is under suspicion."]),
     ]

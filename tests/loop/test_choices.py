@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from rollouts import ROOT
 
-from driftloop import loop
+from driftloop import loop, usecase
 from driftloop.scaffold import writing
 
 pytestmark = pytest.mark.slow
@@ -67,11 +66,7 @@ def test_a_run_is_enough_to_judge_an_alternative(
 
 def _if_all_were_mailed(folder: Path) -> float:
     """Return the share that returns, as the simulator would have it with one channel."""
-    spec = importlib.util.spec_from_file_location("choices_data", folder / "data.py")
-    assert spec is not None
-    assert spec.loader is not None
-    data = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(data)
+    data = usecase.load_module(folder, "choices", "data")
     declared = loop.read(folder / "loop.yaml")
     scenario = declared.parameters(data.SIMULATOR, data.Scenario)
     visits = data._visits(scenario, np.random.default_rng(1))

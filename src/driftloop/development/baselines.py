@@ -19,7 +19,7 @@ The best rule is that of the three with the least held-out loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,23 +183,31 @@ def _guesses(
         return found
     half = halves(early[entity], rng)
     by_column = {name: (lambda rows, name=name: _by_bins(rows, name)) for name in columns}
-    best = _least_loss(early, half, by_column)
+    best = least_loss(early, half, by_column, _losses)
     found.append((COLUMN, f"the rates by {best}", by_column[best](early)))
     rules = {str(depth): (lambda rows, d=depth: _tree(rows, columns, d)[0]) for depth in (1, 2)}
-    guess, said = _tree(early, columns, int(_least_loss(early, half, rules)))
+    guess, said = _tree(early, columns, int(least_loss(early, half, rules, _losses)))
     found.append((RULE, said, guess))
     return found
 
 
-def _least_loss(early: pd.DataFrame, half: Any, makers: dict[str, Callable[..., Guess]]) -> str:
-    """Return whose guesses learned on one half of the entities lose least on the other."""
+def least_loss(
+    early: pd.DataFrame,
+    half: Any,
+    makers: Mapping[str, Callable[[pd.DataFrame], Guess]],
+    losses: Callable[[Floats, pd.DataFrame], Floats],
+) -> str:
+    """Return whose guesses learned on one half of the entities lose least on the other.
+
+    ``half``: 0 or 1 of each row; ``losses``: of guesses at rows, one value a row.
+    """
     lost = dict.fromkeys(makers, 0.0)
     for side in (0, 1):
         seen, judged = early[half != side], early[half == side]
         if seen.empty or judged.empty:
             continue
         for name, make in makers.items():
-            lost[name] += float(_losses(make(seen)(judged), judged).sum())
+            lost[name] += float(losses(make(seen)(judged), judged).sum())
     return min(lost, key=lambda name: lost[name])
 
 

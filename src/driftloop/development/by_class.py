@@ -6,9 +6,6 @@ tells what its permutation costs in the probability that is given to what happen
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -22,8 +19,8 @@ from driftloop.development import (
     importance,
     labelled,
 )
-from driftloop.development.actions import WRONG_LABELS
 from driftloop.development.analysis import Analysis
+from driftloop.development.class_subject import Subject
 from driftloop.development.importance import Importance
 from driftloop.evaluation.difference import FEWEST_ENTITIES, Floats
 from driftloop_contracts.inference import CATEGORY
@@ -31,25 +28,6 @@ from driftloop_contracts.inference import CATEGORY
 METRIC = "cross_entropy"
 PERMUTED_ROWS, REPEATS = 1_000, 3
 """Held-out rows that are permuted, and how often: texts take long to be read again."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The model that is analysed and what of the loop it takes to do so.
-
-    ``probabilities``: the model's, [rows, classes]; ``inputs``: its columns, texts among them;
-    ``columns``: those whose values may be told; ``named``: whose values are parts; ``decidable``:
-    whether a person could tell the class from a row; ``wrong_labels``: see actions.py.
-    """
-
-    classes: tuple[str, ...]
-    inputs: tuple[str, ...]
-    columns: tuple[str, ...]
-    entity: str
-    probabilities: Callable[[pd.DataFrame], Floats]
-    named: tuple[str, ...] = ()
-    decidable: bool = False
-    wrong_labels: float = WRONG_LABELS
 
 
 def analyse(
@@ -66,13 +44,10 @@ def analyse(
     _require(early, late, subject)
     probabilities = subject.probabilities(late)
     with threadpool_limits(challenger.THREADS):
-        given = probabilities[np.arange(len(late)), class_rates.codes(late, classes)]
+        given = subject.given(late, probabilities)
         labelled.require_probability(given, late, "the held-out rows")
         compared = class_rates.compare(early, late, given, classes, columns, entity, rng)
-        errors = class_errors.analyse(
-            early, late, probabilities, classes, columns, entity, rng,
-            named=subject.named, decidable=subject.decidable,
-        )  # fmt: skip
+        errors = class_errors.analyse(early, late, probabilities, subject, rng)
         told = tuple(actions.ranked(errors, METRIC))
         found = tuple(_importances(late, subject, rng))
     most = subject.wrong_labels if {*subject.inputs} <= {*columns} else None
@@ -87,13 +62,6 @@ def _require(early: pd.DataFrame, late: pd.DataFrame, subject: Subject) -> None:
         labelled.require(rows, wanted, where)
 
 
-def _given(rows: pd.DataFrame, subject: Subject) -> Floats:
-    """Return the probability that was given to what happened, of each row."""
-    places = class_rates.codes(rows, subject.classes)
-    found: Floats = subject.probabilities(rows)[np.arange(len(rows)), places]
-    return found
-
-
 def _importances(
     late: pd.DataFrame, subject: Subject, rng: np.random.Generator
 ) -> list[Importance]:
@@ -105,6 +73,6 @@ def _importances(
     rows, entity = some.assign(positives=some["weight"]), subject.entity
 
     def predict(shown: pd.DataFrame) -> Floats:
-        return _given(shown, subject)
+        return subject.given(shown, subject.probabilities(shown))
 
     return importance.permuted(rows, subject.inputs, entity, predict, rng, REPEATS, groups)

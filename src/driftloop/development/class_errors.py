@@ -18,9 +18,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
-from driftloop.development import class_rates, doubt, error_analysis, kinds, labelled, parts
+from driftloop.development import doubt, error_analysis, kinds, labelled, parts
+from driftloop.development.class_subject import Subject
 from driftloop.development.doubt import Told, Wrong
 from driftloop.development.error_analysis import WITHIN, ErrorAnalysis, Failure
 from driftloop.development.kinds import NOISE, SHIFT, Test
@@ -36,59 +37,43 @@ def analyse(
     early: pd.DataFrame,
     late: pd.DataFrame,
     probabilities: Floats,
-    classes: Sequence[str],
-    columns: Sequence[str],
-    entity: str,
+    subject: Subject,
     rng: np.random.Generator,
-    *,
-    named: Sequence[str] = (),
-    decidable: bool = False,
 ) -> ErrorAnalysis:
     """Return where the model fails on ``late``, and what kind of failure each is.
 
-    ``probabilities``: the model's for ``late``, [rows, classes]; ``columns``: whose values may be
-    told; ``decidable``: whether a person could tell the class from a row: else no label is called
-    wrong. Frames: ``event_time``, ``entity``, ``weight``, ``category`` and the columns.
+    ``probabilities``: the model's for ``late``, [rows, classes]. Frames: ``event_time``, the
+    entity, ``weight``, ``category`` and the subject's columns.
     """
-    places = class_rates.codes(late, classes)
-    given = probabilities[np.arange(len(late)), places]
+    given, entity = subject.given(late, probabilities), subject.entity
     rows, count = late.assign(positives=late["weight"]), int(late[entity].nunique())
-    whole = parts.of_held_out(rows, given, columns, entity, rng, _entropy(probabilities, late))
+    expected = special.entr(probabilities).sum(axis=1) * late["weight"].to_numpy("float64")
+    whole = parts.of_held_out(rows, given, subject.columns, entity, rng, expected)
     lost = float(whole.lost(given).sum() / late["weight"].sum())
-    told, notes = _each(early, late, probabilities, classes, columns, entity, rng, named)
+    told, notes = _each(early, late, probabilities, subject, rng)
     if not told:
         return ErrorAnalysis((), len(late), count, lost, _said(notes))
-    wrong, unknown = doubt.of(places, probabilities, classes, told) if decidable else (None, "")
-    each = [(one.name, failure) for one in told for failure in _of_class(one, wrong, classes)]
+    wrong, unknown = doubt.of(late, probabilities, subject, told)
+    each = [(one.name, failure) for one in told for failure in _of_class(one, wrong, subject)]
     own = _once(whole, each, lost)
-    failures = [*own, *_unexplained(_of_truth(whole, wrong, named, early), own)]
+    failures = [*own, *_unexplained(_of_truth(whole, wrong, subject.named, early), own)]
     ranked = sorted(failures, key=lambda one: (-one.gain, one.kind == NOISE, -one.share))
     if unknown:
         notes["labels"] = unknown
     return ErrorAnalysis(tuple(ranked), len(late), count, lost, _said(notes))
 
 
-def _entropy(probabilities: Floats, rows: pd.DataFrame) -> Floats:
-    """Return the loss that the model itself expects of each row."""
-    kept = np.clip(probabilities, 1e-12, 1.0)
-    found: Floats = -(kept * np.log(kept)).sum(axis=1) * rows["weight"].to_numpy("float64")
-    return found
-
-
 def _each(
     early: pd.DataFrame,
     late: pd.DataFrame,
     probabilities: Floats,
-    classes: Sequence[str],
-    columns: Sequence[str],
-    entity: str,
+    subject: Subject,
     rng: np.random.Generator,
-    named: Sequence[str],
 ) -> tuple[list[Told], dict[str, str]]:
     """Return each class against the others, and why nothing can be said of some."""
-    told, notes = [], dict[str, str]()
-    among = [column for column in named if column != CATEGORY]
-    for place, name in enumerate(classes):
+    told, notes, entity = [], dict[str, str](), subject.entity
+    among = [column for column in subject.named if column != CATEGORY]
+    for place, name in enumerate(subject.classes):
         before, now = (
             one.assign(positives=one["weight"] * (one[CATEGORY] == name)) for one in (early, late)
         )
@@ -97,8 +82,8 @@ def _each(
             notes[name] = note
             continue
         own = np.clip(probabilities[:, place], 0.0, 1.0)
-        world = parts.world(before, now, own, columns, entity, rng, additive=False)
-        told.append(Told(name, world, parts.candidates(world, among)))
+        world = parts.world(before, now, own, subject.columns, entity, rng, additive=False)
+        told.append(Told(name, place, world, parts.candidates(world, among)))
     return told, notes
 
 
@@ -114,19 +99,20 @@ def _said(notes: dict[str, str]) -> str:
     return " ".join(f"{', '.join(names)}: {note}" for note, names in of.items())
 
 
-def _of_class(told: Told, wrong: Wrong | None, classes: Sequence[str]) -> list[Failure]:
+def _of_class(told: Told, wrong: Wrong | None, subject: Subject) -> list[Failure]:
     """Return where one class is not told from the others, its wrong labels aside."""
     world, late = told.world, told.world.is_late
     if wrong is not None:
         positives = world.rows["positives"].copy()
         held_out = world.rows[late].reset_index(drop=True)
-        positives[late] = wrong.mended(held_out, classes.index(told.name)).to_numpy()
+        positives[late] = wrong.mended(held_out, told.place).to_numpy()
         world = replace(world, rows=world.rows.assign(positives=positives))
 
     def ask(part: Slice) -> list[Test]:
         return kinds.of_model(world, part)
 
-    found = error_analysis.failures(world, told.parts, ask, (kinds.ERROR - LABELS) / len(classes))
+    share = (kinds.ERROR - LABELS) / len(subject.classes)
+    found = error_analysis.failures(world, told.parts, ask, share)
     # Where rows are merely harder is told of all classes together.
     return [one for one in found if one.kind != NOISE]
 

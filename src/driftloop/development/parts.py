@@ -142,8 +142,7 @@ def _suspects(world: World) -> list[Slice]:
     usual = weight * own[looks].sum() / weight[looks].sum()
     expected = world.expected
     if expected is None:
-        p = np.clip(world.model, loss.CLIP, 1 - loss.CLIP)
-        expected = -weight * (p * np.log(p) + (1 - p) * np.log1p(-p))
+        expected = weight * loss.entropy(np.clip(world.model, loss.CLIP, 1 - loss.CLIP))
     found = []
     for other in (expected, world.lost(world.flexible), usual):
         found += slice_search.suspected(

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CATEGORY
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -42,6 +43,22 @@ def codes(labels: Any, classes: Sequence[str], where: str) -> Codes:
             found[row] = places[label]
         elif not _missing(label):
             raise InvalidInput("a label", where, f"one of {list(classes)}", label)
+    return found
+
+
+def places(rows: pd.DataFrame, classes: Sequence[str]) -> Codes:
+    """Return the place of each row's ``category``; raise InvalidInput for one that is no class."""
+    found: Codes = pd.Index(classes).get_indexer(pd.Index(rows[CATEGORY]))
+    if (found < 0).any():
+        odd = rows[CATEGORY].to_numpy()[found < 0][0]
+        raise InvalidInput("a category", "the rows", f"one of {list(classes)}", odd)
+    return found
+
+
+def shares(rows: pd.DataFrame, classes: Sequence[str]) -> Floats:
+    """Return each class's share of the impressions, each with one more than came."""
+    counts = np.bincount(places(rows, classes), rows["weight"], len(classes)) + 1.0
+    found: Floats = counts / counts.sum()
     return found
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from driftloop.development import analysis, by_class
 from driftloop.development.analysis import Analysis, Subject
+from driftloop.development.class_subject import Subject as ClassSubject
 from driftloop.evaluation.difference import Floats
 from driftloop.features import logged
 from driftloop.spec.features import Features
@@ -68,7 +69,7 @@ def _of_classes(
         assert found is not None
         return found
 
-    subject = by_class.Subject(
+    subject = ClassSubject(
         classes=spec.objective.classes,
         inputs=tuple(spec.features.names()),
         columns=tuple(logged.judged(spec.features)),

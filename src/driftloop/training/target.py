@@ -18,6 +18,7 @@ import pandas as pd
 
 from driftloop.evaluation import loss
 from driftloop.evaluation.loss import CLIP, Floats
+from driftloop.labels import classes
 from driftloop.loop import LearningLoop
 from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.inference import CATEGORY
@@ -150,9 +151,7 @@ class Classes:
 
     def base(self, rows: pd.DataFrame) -> Floats:
         """Return each class's share of the impressions, each with one more than came."""
-        counts = np.bincount(self._places(rows), rows["weight"], len(self.names)) + 1.0
-        shares: Floats = counts / counts.sum()
-        return shares
+        return classes.shares(rows, self.names)
 
     def always(self, base: Floats, count: int) -> Answers:
         """Return the same shares for every row."""
@@ -162,7 +161,7 @@ class Classes:
         """Return cross-entropy, and squared error over all classes (Brier, 1950)."""
         weight = rows["weight"].to_numpy("float64")
         assert answers.probabilities is not None
-        truth = np.eye(len(self.names))[self._places(rows)]
+        truth = np.eye(len(self.names))[classes.places(rows, self.names)]
         squares = ((answers.probabilities - truth) ** 2).sum(axis=1)
         right = answers.chosen == rows[CATEGORY].to_numpy(object)
         given = self.of_truth(answers, rows)
@@ -172,13 +171,13 @@ class Classes:
     def of_truth(self, answers: Answers, rows: pd.DataFrame) -> Floats:
         """Return the probability of each row's ``category``."""
         assert answers.probabilities is not None
-        given = answers.probabilities[np.arange(len(rows)), self._places(rows)]
+        given = answers.probabilities[np.arange(len(rows)), classes.places(rows, self.names)]
         kept: Floats = np.clip(given, CLIP, 1 - CLIP)
         return kept
 
     def entropy(self, rows: pd.DataFrame) -> float:
         """Return the entropy of the rows' classes."""
-        counts = np.bincount(self._places(rows), rows["weight"], len(self.names))
+        counts = np.bincount(classes.places(rows, self.names), rows["weight"], len(self.names))
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * np.log(shares)).sum())
 
@@ -188,15 +187,8 @@ class Classes:
         chosen = np.array(self.names, dtype=object)[best]
         return Answers(np.clip(confidence, CLIP, 1 - CLIP), chosen, probabilities)
 
-    def _places(self, rows: pd.DataFrame) -> Any:
-        places = pd.Index(self.names).get_indexer(pd.Index(rows[CATEGORY]))
-        if (places < 0).any():
-            odd = rows[CATEGORY].to_numpy()[places < 0][0]
-            raise InvalidInput("a category", "the rows", f"one of {list(self.names)}", odd)
-        return places
-
 
 def of(loop: LearningLoop) -> Target:
     """Return the target of a loop's objective."""
-    classes = loop.spec.objective.classes
-    return Classes(classes) if classes else Binary()
+    names = loop.spec.objective.classes
+    return Classes(names) if names else Binary()

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from driftloop import analyse_command
 from driftloop.development import by_class, class_rates
 from driftloop.development.analysis import Analysis
+from driftloop.development.class_subject import Subject
 from driftloop.report import analysis as pages
 from driftloop_contracts.errors import InvalidInput
 
@@ -62,7 +63,7 @@ def world(
     return frame[~late], frame[late]
 
 
-def subject(early: pd.DataFrame, decidable: bool = False) -> by_class.Subject:
+def subject(early: pd.DataFrame, decidable: bool = False) -> Subject:
     """Return a linear model of the early rows."""
 
     def inputs(rows: pd.DataFrame) -> np.ndarray:
@@ -72,7 +73,7 @@ def subject(early: pd.DataFrame, decidable: bool = False) -> by_class.Subject:
     fitted = LogisticRegression(C=10).fit(inputs(early), early["category"])
     assert tuple(fitted.classes_) == CLASSES
     columns = ("region", "x", "z")
-    return by_class.Subject(
+    return Subject(
         CLASSES, columns, columns, "user", lambda rows: fitted.predict_proba(inputs(rows)),
         named=("region",), decidable=decidable,
     )  # fmt: skip
@@ -195,7 +196,7 @@ def test_a_model_that_knows_no_more_than_a_column_goes_back_to_scoping() -> None
     early, late = world("none", 3)
     known = subject(early)
     shares = early["category"].value_counts(normalize=True)[list(CLASSES)].to_numpy()
-    poor = by_class.Subject(
+    poor = Subject(
         CLASSES, known.inputs, ("region",), "user", lambda rows: np.tile(shares, (len(rows), 1))
     )
     found = by_class.analyse(early, late, poor, np.random.default_rng(0))
