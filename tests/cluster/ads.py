@@ -38,14 +38,14 @@ def deploy(
     began, name = time.monotonic(), manifest["metadata"]["name"]
     assert machine.apply(manifest, namespace).returncode == 0
     for target, condition in ((f"loop/{name}", "Promoted"), (f"isvc/{name}", "Ready")):
-        eventually(lambda t=target: machine.must("get", "-n", namespace, t), target, 200)
+        eventually(lambda t=target: machine.must("get", "-n", namespace, t), target, 400)
         machine.must(
-            "wait", "-n", namespace, target, f"--for=condition={condition}", "--timeout=240s"
+            "wait", "-n", namespace, target, f"--for=condition={condition}", "--timeout=400s"
         )
     seconds = time.monotonic() - began
     available = f"--for=jsonpath={{.status.availableReplicas}}={replicas}"
     deployment = f"deploy/{name}-predictor"
-    machine.must("wait", "-n", namespace, deployment, available, "--timeout=120s")
+    machine.must("wait", "-n", namespace, deployment, available, "--timeout=300s")
     return seconds
 
 

@@ -78,8 +78,23 @@ class Installation(Cluster):
         self.must("apply", "-k", str(overlay))
         self.lend(SYSTEM)
         for deployment in ("driftloop-controller", "driftloop-receiver"):
-            command = ("rollout", "status", "-n", SYSTEM, f"deploy/{deployment}", "--timeout=120s")
-            self.must(*command)
+            self.await_rollout(deployment)
+
+    def await_rollout(self, deployment: str) -> None:
+        """Wait until all pods of one of Driftloop's own are new; else say what kept them."""
+        command = ("rollout", "status", "-n", SYSTEM, f"deploy/{deployment}", "--timeout=400s")
+        done = self.kubectl(*command)
+        if done.returncode:
+            looks = (
+                ("get", "pods", "-A", "-o", "wide"),
+                ("describe", "nodes"),
+                ("describe", "pods", "-n", SYSTEM),
+                ("logs", "-n", SYSTEM, f"deploy/{deployment}", "--tail=60"),
+            )
+            found = [self.kubectl(*look) for look in looks]
+            raise AssertionError(
+                "\n".join([done.stderr, *(each.stdout + each.stderr for each in found)])
+            )
 
     def welcome(self, namespace: str, root: Path = ROOT) -> None:
         """Make a namespace for loops, as confined as one can be."""

@@ -91,6 +91,8 @@ class Machine(Installation):
         subprocess.run(["docker", "save", "-o", archive, *images], check=True)
         subprocess.run([NODE, "load", self.folder, archive], check=True)
         archive.unlink()
+        # Gigabytes still to be written would keep the first pods from being read.
+        os.sync()
 
     def throttle(self, version: str, share: float) -> None:
         """Give the predictors of a bundle this share of a core (cgroup v1, as kubelet here)."""

@@ -72,14 +72,14 @@ def test_a_live_loop_is_upgraded_without_a_failed_call_or_a_needless_retraining(
         machine.install()
         new = set(machine.images("test"))
         images = ".spec.containers[*].image"
-        eventually(lambda: set(ads.of_pods(machine, images)) == new, "the new pods alone", 240)
+        eventually(lambda: set(ads.of_pods(machine, images)) == new, "the new pods alone", 400)
         seconds = monotonic() - began
         assert answer(predictor, rows[:2]) == first
         assert ads.retrainings(machine) == ["ads-ctr-1"]
         accept_any_parity(machine)
         for ago in DRIFT_DAYS:
             predictor.send_day([row | {"category": rows[0]["category"]} for row in rows], ago)
-        eventually(lambda: ads.champion(machine, "0002-"), "the second champion", 240)
+        eventually(lambda: ads.champion(machine, "0002-"), "the second champion", 400)
     assert caller.failures == []
     assert ads.retrainings(machine) == ["ads-ctr-1", "ads-ctr-2"]
     measured(f"upgrade from {TAG}: {seconds:.0f} s, {caller.calls} calls, none failed")
