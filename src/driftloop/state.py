@@ -57,7 +57,8 @@ class State(Value):
     replicas that are not complete; ``matured``, ``slices``: the champion's mature records, of all
     and by slice, not yet enough to be judged; ``moved``: when the champion's inputs shifted;
     ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
-    back and do not come again; ``held``: what a person may approve; ``before``: champions of the
+    back and do not come again; ``held``: what a person may approve; ``again``: of the bundle that
+    the gate held, until it is told or the next retraining opens; ``before``: champions of the
     past, the newest last; ``obeyed``: orders that are done; ``alike``: whether a window of the
     champion was like its reference (None: not known, of one from before that was noted).
     """
@@ -83,6 +84,7 @@ class State(Value):
     rollout: Progress | None = None
     blocked: tuple[str, ...] = ()
     held: Passed | None = None
+    again: Progress | None = None
     before: tuple[str, ...] = ()
     obeyed: Obeyed = Obeyed()
     alike: bool | None = None

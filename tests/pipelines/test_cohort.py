@@ -26,6 +26,7 @@ from driftloop.archive import Archive
 from driftloop.bundle import model_file, packing
 from driftloop.cohorts import order as orders
 from driftloop.cohorts.steps import Job
+from driftloop.evaluation import gate
 from driftloop.laptop.unfolding import Unfolding
 from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
@@ -211,6 +212,22 @@ def test_the_compiled_pipeline_scores_what_became_mature_and_judges_once(
     assert (verdict["data"]["verdict"], verdict["data"]["version"]) == ("promote", world.hidden)
     assert run_pipeline(world, tmp_path / "kfp")["events"] == []
     assert {key: store.get(key) for key in store.list("cohorts/")} == before
+
+
+@pytest.mark.parametrize(("cause", "asked"), [("", "shadow"), ("manual+changed", "manual+changed")])
+def test_what_the_gate_held_is_asked_what_its_retraining_asked(
+    world: World, cause: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = (world.end - 8 * DAY).to_pydatetime()
+    passed = Passed(version=world.hidden, retraining=2, data_end=since, cause=cause)
+    again = Progress(passed=passed, stable=world.champion, since=since, shadow=True, requests=900)
+    causes, judge = [], gate.judge
+    monkeypatch.setattr(gate, "judge", lambda *a: causes.append(a[2]) or judge(*a))
+    work = orders.of(State(champion=world.champion, again=again))
+    found = Job(world.case, FileStore(world.folder), work, world.end.to_pydatetime()).run()
+    (event,) = [one for one in found if one.type == event_types.SHADOW_JUDGED]
+    assert event.data["verdict"] == "promote", "the same model is as good"
+    assert causes == [asked]
 
 
 def test_every_record_is_in_one_cohort_whenever_jobs_ran(world: World) -> None:

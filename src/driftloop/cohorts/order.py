@@ -18,8 +18,9 @@ class Order(Value):
     """The bundle in service, and the one that nobody sees, if there is one.
 
     ``champion``: '' where it is not known: then that of the newest record counts as it;
-    ``rollout``: of a bundle in the shadow; ``quarantine``: what was broken since that began;
-    ``spec``: the loop's, where it is declared elsewhere than in its use case.
+    ``rollout``: of a bundle in the shadow, or of one that the gate held; ``quarantine``: what was
+    broken since that began; ``spec``: the loop's, where it is declared elsewhere than in its use
+    case.
     """
 
     champion: str = ""
@@ -34,7 +35,7 @@ class Order(Value):
 
 def of(state: State, spec: dict[str, Any] | None = None) -> Order:
     """Return what a job must know of a loop in ``state``."""
-    rollout = state.rollout if state.rollout and state.rollout.shadow else None
+    rollout = state.rollout if state.rollout and state.rollout.shadow else state.again
     broken = tuple(one for one in state.quarantine if rollout and one.end > rollout.since)
     return Order(champion=state.champion, rollout=rollout, quarantine=broken, spec=spec)
 

@@ -39,7 +39,8 @@ def judged(
         names = rollout.version, rollout.stable
         new, old = (_model(case, store, name, Path(folder) / name, trusted) for name in names)
         rng = np.random.default_rng(rollout.passed.retraining)
-        found = shadow.judge(case, rows, new, old, before=rollout.step, rng=rng)
+        cause = rollout.passed.cause or shadow.CAUSE
+        found = shadow.judge(case, rows, new, old, before=rollout.step, rng=rng, cause=cause)
     needed = len(rows) + max(found.lacking, 1)
     return ShadowJudged(rollout.version, found.verdict, found.reasons, needed, rollout.step)
 

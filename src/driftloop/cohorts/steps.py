@@ -1,7 +1,7 @@
 """The cohort job's step: score what became mature, judge the bundle in the shadow, keep both.
 
     cohorts/<loop>/scored/<end>.json          io.driftloop.cohort.scored.v1; {} where nothing was
-    cohorts/<loop>/shadow/<since>-<step>.json io.driftloop.shadow.judged.v1
+    cohorts/<loop>/shadow/<version>-<since>-<step>.json io.driftloop.shadow.judged.v1
     cohorts/<loop>/told/                      see outbox.py
 
 The newest file tells where the last job ended. Cohorts lie on a grid, so a job that was killed,
@@ -67,8 +67,8 @@ class Job:
         rollout, name = self.order.rollout, self.case.loop.name
         if rollout is None:
             return []
-        file = f"{rollout.since.astimezone(UTC):%Y-%m-%dT%H%M%S}-{rollout.step:04d}.json"
-        key = f"{shadow_prefix(name)}{file}"
+        since = f"{rollout.since.astimezone(UTC):%Y-%m-%dT%H%M%S}"
+        key = f"{shadow_prefix(name)}{rollout.version}-{since}-{rollout.step:04d}.json"
         if key in self.store.list(shadow_prefix(name)):
             return []
         found = shadow.judged(self.case, self.store, self.order, self.end, self.trusted)

@@ -10,6 +10,7 @@ Rules
 - One retraining at a time; ``cooldown`` and ``dailyBudget`` bound them; after ``breaker`` in a
   row without a promotion nothing opens until a person steps in.
 - Outcomes that no longer follow the champion's predictions are drift as well.
+- What the gate held for want of rows is judged again on later ones, until a retraining opens.
 - What passed the gate takes over in steps (``rollout.mode: canary``), back at once on a breach.
 - What a person orders (``spec.orders``) is done once.
 - At a promotion, causes whose evidence ends before the new bundle's data end are superseded.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from driftloop.decisions import cause, evidence, orders, outcomes, retraining, rollout
+from driftloop.decisions import cause, evidence, orders, outcomes, rejudged, retraining, rollout
 from driftloop.decisions.action import (
     Action,
     Alert,
@@ -85,6 +86,7 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
         decision = rollout.looked(state, event, spec, now)
     elif isinstance(event, ShadowJudged):
         decision = rollout.shadowed(state, event, spec)
+        decision = decision.then(lambda s: rejudged.judged(s, event, spec, now))
     elif isinstance(event, StageReturned):
         decision = Decision(state, reasons=(event.returned.sentence,))
     else:
@@ -92,4 +94,5 @@ def decide(state: State, event: Event, spec: LoopSpec, now: datetime) -> Decisio
         decision = decision.then(lambda s: cause.aged(s, spec, now))
         decision = decision.then(lambda s: cause.grown(s, spec, now))
         decision = decision.then(lambda s: rollout.passed_time(s, spec, now))
+        decision = decision.then(lambda s: rejudged.aged(s, spec, now))
     return decision.then(lambda s: retraining.advance(s, spec, now))

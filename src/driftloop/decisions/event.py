@@ -55,7 +55,8 @@ class RetrainingEnded:
     """A pipeline run ended: ``verdict`` promote, hold, reject or failed.
 
     ``predicted``: the candidate's mean prediction over the champion's (None: not known);
-    ``reasons``: the gate's; ``returned``: what the pipeline's steps found to send the loop back.
+    ``reasons``: the gate's; ``returned``: what the pipeline's steps found to send the loop back;
+    ``cause``: what the gate judged by; ``needed``: later rows that tell what it held (0: none do).
     """
 
     number: int
@@ -65,6 +66,8 @@ class RetrainingEnded:
     predicted: float | None = None
     reasons: tuple[str, ...] = ()
     returned: tuple[Returned, ...] = ()
+    cause: str = ""
+    needed: int = 0
 
 
 @dataclass(frozen=True)

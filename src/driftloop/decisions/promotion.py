@@ -28,6 +28,7 @@ def promoted(state: State, passed: Passed, reason: str) -> Decision:
         "alike": False,
         "unpromoted": 0,
         "held": None,
+        "again": None,
         "before": _before(state),
     }
     reasons = (reason, *(f"Superseded: {cause.evidence[0]}" for cause in covered))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from driftloop.decisions import promotion, rollout
+from driftloop.decisions import promotion, rejudged, rollout
 from driftloop.decisions.action import Decision, Defer, OpenRetraining
 from driftloop.decisions.event import RetrainingEnded
 from driftloop.loop import LoopSpec
@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 
 def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -> Decision:
-    """Roll out what passed the gate, or count a retraining that promoted nothing."""
+    """Roll out what passed the gate, keep what it held, or count what promoted nothing."""
     if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None, "running_champion": ""})
@@ -28,7 +28,11 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     if event.verdict == "promote":
         return rollout.begun(idle, _passed(state, event, spec), spec, now)
     stays = f"{state.champion or 'no model'} stays in service"
-    return promotion.unpromoted(idle, spec, f"The gate said {event.verdict}; {stays}.")
+    decision = promotion.unpromoted(idle, spec, f"The gate said {event.verdict}; {stays}.")
+    if event.verdict != "hold" or not event.version:
+        return decision
+    passed = _passed(state, event, spec)
+    return decision.then(lambda s: rejudged.kept(s, passed, event.cause, event.needed))
 
 
 def _passed(before: State, event: RetrainingEnded, spec: LoopSpec) -> Passed:
@@ -90,6 +94,8 @@ def _open(state: State, causes: tuple[Cause, ...], spec: LoopSpec, now: datetime
         "started": (*state.started, now)[-spec.retrain.daily_budget :],
         "quarantine": quarantine,
         "told": (),
+        # What comes of the new one is judged on newer rows than what was held before it.
+        "again": None,
     }
     action = OpenRetraining(number, causes, onset, state.champion, quarantine)
     kinds = ", ".join(dict.fromkeys(cause.kind for cause in causes))

@@ -20,17 +20,22 @@ PREVIOUS = "previous"
 """Stands for the champion before, or for the stable bundle while another is on its way."""
 
 
-def begun(state: State, passed: Passed, spec: LoopSpec, now: datetime) -> Decision:
-    """Give a bundle that passed the gate its first share of traffic, or all of it at once."""
+def begun(
+    state: State, passed: Passed, spec: LoopSpec, now: datetime, *, seen_since: bool = False
+) -> Decision:
+    """Give a bundle that passed the gate its first share of traffic, or all of it at once.
+
+    ``seen_since``: the gate judged it on what was answered since, so a shadow has no more to tell.
+    """
     if passed.version in state.blocked:
         reason = f"{passed.version} was sent back before and does not come again."
         return promotion.unpromoted(state, spec, reason)
     said = f"{passed.version} passed the gate."
-    if spec.rollout.mode == "direct" or not state.champion:
-        return promotion.promoted(state, passed, said)
     is_shadow = spec.rollout.mode == "shadow"
+    if spec.rollout.mode == "direct" or not state.champion or (is_shadow and seen_since):
+        return promotion.promoted(state, passed, said)
     started = Progress(passed=passed, stable=state.champion, since=now, shadow=is_shadow)
-    update = {"rollout": started, "held": None}
+    update = {"rollout": started, "held": None, "again": None}
     if is_shadow:
         reason = f"It is judged once more on what {state.champion} answers from now on."
         return Decision(state.model_copy(update=update), reasons=(said, reason))
@@ -59,8 +64,7 @@ def shadowed(state: State, event: ShadowJudged, spec: LoopSpec) -> Decision:
         return promotion.promoted(over, known.passed, " ".join(event.reasons))
     if event.verdict == "reject":
         return _withdrawn(over, known, Next("withdraw", event.reasons), spec)
-    update = {"requests": event.needed, "step": known.step + 1}
-    waiting = known.model_copy(update=update)
+    waiting = known.waiting(event.needed)
     return Decision(state.model_copy(update={"rollout": waiting}), reasons=event.reasons)
 
 
@@ -131,6 +135,7 @@ def _restored(state: State, target: str) -> Decision:
         "moved": (),
         "alike": False,
         "rollout": None,
+        "again": None,
         # What is left is known still, as the last that ``previous`` would come to.
         "before": (state.champion, *(one for one in left.before if one != target)),
         "blocked": tuple(one for one in left.blocked if one != target),

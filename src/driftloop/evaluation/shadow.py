@@ -18,7 +18,7 @@ from driftloop.usecase import UseCase
 from driftloop_contracts.inference import CATEGORY, STANDS_FOR
 
 CAUSE = "shadow"
-"""The gate asked already what the retraining's cause asks; here a candidate must not be worse."""
+"""Where the gate said yes to what the retraining's cause asks, a candidate must not be worse."""
 
 
 def columns(loop: LearningLoop) -> list[str]:
@@ -39,15 +39,17 @@ def judge(
     *,
     before: int,
     rng: np.random.Generator,
+    cause: str = CAUSE,
 ) -> Verdict:
     """Return the gate's verdict on mature ``rows``; ``candidate``, ``stable``: files of the models.
 
     ``before``: judgements on fewer of these rows, which said hold: the k-th one spends its own part
-    of the chance of an error, 1 / (k (k + 1)). What the gate asked of the bundle itself, its costs
+    of the chance of an error, 1 / (k (k + 1)). ``cause``: of the retraining, where the gate held
+    the candidate and owes an answer to it. What the gate asked of the bundle itself, its costs
     and its columns, is not asked again.
     """
     models = {"candidate": candidate, "release": candidate, "champion": stable}
     scored = scoring.losses(case, rows, models)
     policy, spent = case.loop.spec.gate, (before + 1) * (before + 2)
     sterner = policy.model_copy(update={"confidence": 1 - (1 - policy.confidence) / spent})
-    return gate.judge(Evidence(scored), sterner, CAUSE, rng)
+    return gate.judge(Evidence(scored), sterner, cause, rng)

@@ -83,6 +83,10 @@ class Progress(Value):
         evidence = self.evidence.model_copy(update={"outcomes": outcomes})
         return self.model_copy(update={"evidence": evidence})
 
+    def waiting(self, needed: int) -> Progress:
+        """Return the progress of a bundle that takes ``needed`` rows to be judged once more."""
+        return self.model_copy(update={"requests": needed, "step": self.step + 1})
+
     def advanced(self, now: datetime) -> Progress:
         """Return the progress at the next step."""
         update = {"step": self.step + 1, "since": now, "requests": 0, "others": 0}

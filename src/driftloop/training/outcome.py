@@ -19,7 +19,8 @@ class Outcome:
 
     ``predicted``: its mean prediction over the champion's, on the same rows (None: not known);
     ``returned``: what the steps found that sends the loop back to an earlier stage; ``cutoff``: of
-    the run, None where its verdict does not say it; ``warnings``: what the steps warn a person of.
+    the run, None where its verdict does not say it; ``warnings``: what the steps warn a person of;
+    ``cause``: what the gate judged by; ``needed``: rows that tell what it held (0: not known).
     """
 
     verdict: str
@@ -30,6 +31,8 @@ class Outcome:
     returned: tuple[Returned, ...] = ()
     cutoff: datetime | None = None
     warnings: tuple[str, ...] = ()
+    cause: str = ""
+    needed: int = 0
 
 
 def key(loop_name: str, retraining: str) -> str:
@@ -75,6 +78,7 @@ def read(content: bytes) -> Outcome:
         told = record["verdict"], record["version"], data_end, reasons, predicted
         said = record.get("cutoff")
         cutoff = times.from_text(said) if said else None
-        return Outcome(*told, carried.of(record), cutoff, carried.warnings(record))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        judged_by = str(record.get("cause", "")), max(0, int(record.get("needed", 0)))
+        return Outcome(*told, carried.of(record), cutoff, carried.warnings(record), *judged_by)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise InvalidInput("verdict.json", "the object store", "a verdict", str(error)) from error

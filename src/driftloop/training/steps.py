@@ -277,6 +277,8 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
         "retraining": work.name,
         "cutoff": times.to_text(work.cutoff),
         "verdict": judged.verdict,
+        "cause": cause,
+        "needed": len(rows) + max(judged.lacking, 1) if judged.verdict == core.HOLD else 0,
         "reasons": list(judged.reasons),
         **judged.summary(),
         **bundle,

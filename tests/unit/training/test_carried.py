@@ -37,6 +37,18 @@ def test_a_verdict_of_before_has_none() -> None:
     assert outcome.read(verdict()).returned == ()
 
 
+def test_a_verdict_says_what_it_judged_by_and_the_rows_that_tell() -> None:
+    found = outcome.read(verdict(cause="drift+growth", needed=4000))
+    assert (found.cause, found.needed) == ("drift+growth", 4000)
+    assert (outcome.read(verdict()).cause, outcome.read(verdict(needed=-3)).needed) == ("", 0)
+
+
+@pytest.mark.parametrize("wrong", ["many", None, float("inf")])
+def test_rows_that_are_no_number_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput):
+        outcome.read(verdict(needed=wrong))
+
+
 def test_a_step_that_stops_the_run_may_say_why() -> None:
     found = outcome.read(verdict(verdict="failed", data_end=None, returned=[RARE.to_data()]))
     assert (found.verdict, found.data_end, found.returned) == ("failed", None, (RARE,))

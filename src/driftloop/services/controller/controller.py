@@ -147,7 +147,8 @@ class Controller:
         }
         self._tell(event_types.RETRAINING_ENDED, name, ended, now)
         told = outcome.verdict, outcome.version, outcome.data_end, outcome.predicted
-        self.decide(RetrainingEnded(number, *told, outcome.reasons, outcome.returned), now)
+        why = outcome.reasons, outcome.returned, outcome.cause, outcome.needed
+        self.decide(RetrainingEnded(number, *told, *why), now)
 
     def _promote(self, content: dict[str, Any], decided: datetime, now: datetime) -> None:
         self.actuators.promote(content["version"])

@@ -1,0 +1,156 @@
+"""What the gate held: judged again on later rows, approved, or overtaken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from driftloop import decisions
+from driftloop.bundle import retention
+from driftloop.cohorts import order
+from driftloop.decisions import (
+    Decision,
+    OpenRetraining,
+    Promote,
+    RetrainingEnded,
+    ShadowJudged,
+    Shift,
+    Ticked,
+)
+from driftloop.loop import LearningLoop, LoopSpec
+from driftloop.spec.orders import Orders
+from driftloop.spec.rollout import Rollout
+from driftloop.state import Cause, State
+
+START = datetime(2026, 1, 10, tzinfo=UTC)
+DATA_END = START - timedelta(days=3)
+
+
+@pytest.fixture
+def spec(ads: LearningLoop) -> LoopSpec:
+    return ads.spec
+
+
+@pytest.fixture
+def held(spec: LoopSpec) -> State:
+    """A loop whose second bundle the gate has just held for want of rows."""
+    state = State(
+        champion="0001-a", number=2, running=2, started=(START,), running_champion="0001-a"
+    )
+    return ended(state, spec).state
+
+
+def ended(state: State, spec: LoopSpec, needed: int = 4000) -> Decision:
+    told = RetrainingEnded(2, "hold", "0002-b", DATA_END, 1.1, cause="manual", needed=needed)
+    return decisions.decide(state, told, spec, START)
+
+
+def judged(state: State, spec: LoopSpec, verdict: str, step: int | None = 0) -> Decision:
+    event = ShadowJudged("0002-b", verdict, ("So it is.",), 9000, step)
+    return decisions.decide(state, event, spec, START + timedelta(days=2))
+
+
+def promoted(decision: Decision) -> list[str]:
+    return [one.version for one in decision.actions if isinstance(one, Promote)]
+
+
+def test_what_was_held_waits_for_rows_of_later_than_its_data(held: State) -> None:
+    again = held.again
+    assert again is not None
+    assert held.held is not None
+    assert (again.version, again.stable, again.since) == ("0002-b", "0001-a", DATA_END)
+    assert (again.requests, again.passed.cause) == (4000, "manual")
+    assert order.of(held).rollout == again
+    assert "0002-b" in retention.named(held)
+    assert held.unpromoted == 1
+
+
+def test_a_yes_on_later_rows_brings_it_into_service(held: State, spec: LoopSpec) -> None:
+    decision = judged(held, spec, "promote")
+    assert promoted(decision) == ["0002-b"]
+    after = decision.state
+    assert (after.champion, after.again, after.held, after.unpromoted) == ("0002-b", None, None, 0)
+    assert after.data_end == DATA_END
+
+
+def test_a_yes_begins_the_canary_of_a_loop_that_has_one(held: State, spec: LoopSpec) -> None:
+    canary = spec.model_copy(update={"rollout": Rollout(mode="canary")})
+    decision = judged(held, canary, "promote")
+    assert [type(one) for one in decision.actions] == [Shift]
+    assert decision.state.rollout is not None
+    assert decision.state.again is None
+    assert decision.state.rollout.passed.predicted == 1.1
+
+
+def test_a_shadow_is_not_judged_twice_on_what_was_answered(held: State, spec: LoopSpec) -> None:
+    shadow = spec.model_copy(update={"rollout": Rollout(mode="shadow")})
+    assert promoted(judged(held, shadow, "promote")) == ["0002-b"]
+
+
+def test_a_no_sends_it_away_for_good(held: State, spec: LoopSpec) -> None:
+    after = judged(held, spec, "reject").state
+    assert (after.again, after.held, after.blocked) == (None, None, ("0002-b",))
+    assert after.unpromoted == 1, "its retraining was counted when the gate held it"
+
+
+def test_a_hold_waits_for_the_rows_that_it_asks_for(held: State, spec: LoopSpec) -> None:
+    after = judged(held, spec, "hold").state
+    assert after.again is not None
+    assert (after.again.requests, after.again.step) == (9000, 1)
+    assert judged(after, spec, "promote", step=0).state == after, "the bounds of another look"
+    assert promoted(judged(after, spec, "promote", step=1)) == ["0002-b"]
+
+
+def test_the_next_retraining_overtakes_it(held: State, spec: LoopSpec) -> None:
+    now = START + timedelta(days=30)
+    cause = Cause(kind="drift", until=now, ready_at=now, evidence=("Shifted.",))
+    decision = decisions.decide(held.model_copy(update={"waiting": (cause,)}), Ticked(), spec, now)
+    assert any(isinstance(one, OpenRetraining) for one in decision.actions)
+    assert decision.state.again is None
+    assert promoted(judged(decision.state, spec, "promote")) == []
+
+
+def test_a_person_may_approve_it_meanwhile(held: State, spec: LoopSpec) -> None:
+    told = spec.model_copy(update={"orders": Orders(approve="0002-b")})
+    decision = decisions.decide(held, Ticked(), told, START)
+    assert promoted(decision) == ["0002-b"]
+    assert (decision.state.again, decision.state.held) == (None, None)
+
+
+def test_going_back_by_hand_ends_the_wait(held: State, spec: LoopSpec) -> None:
+    before = held.model_copy(update={"before": ("0000-z",)})
+    told = spec.model_copy(update={"orders": Orders(rollback="previous")})
+    decision = decisions.decide(before, Ticked(), told, START)
+    assert promoted(decision) == ["0000-z"]
+    assert decision.state.again is None, "it was to be compared with another champion"
+
+
+def test_it_is_given_up_once_its_data_are_too_old(held: State, spec: LoopSpec) -> None:
+    late = DATA_END + spec.retrain.max_age
+    kept = decisions.decide(held, Ticked(), spec, late).state
+    assert kept.again is not None
+    over = decisions.decide(held, Ticked(), spec, late + timedelta(hours=1))
+    assert over.state.again is None
+
+
+@pytest.mark.parametrize("verdict", ["reject", "failed"])
+def test_only_a_hold_is_kept(spec: LoopSpec, verdict: str) -> None:
+    state = State(champion="0001-a", number=2, running=2, started=(START,))
+    told = RetrainingEnded(2, verdict, "0002-b", DATA_END, needed=4000)
+    after = decisions.decide(state, told, spec, START).state
+    assert (after.held, after.again) == (None, None)
+
+
+def test_a_first_bundle_or_one_that_no_rows_can_tell_waits_for_a_person(spec: LoopSpec) -> None:
+    first = ended(State(number=2, running=2, started=(START,)), spec).state
+    assert first.held is not None
+    assert first.again is None
+    told = ended(State(champion="0001-a", number=2, running=2, started=(START,)), spec, 0).state
+    assert told.held is not None
+    assert told.again is None
+
+
+def test_what_was_sent_back_before_is_not_kept(spec: LoopSpec) -> None:
+    state = State(champion="0001-a", number=2, running=2, started=(START,), blocked=("0002-b",))
+    assert ended(state, spec).state.held is None
