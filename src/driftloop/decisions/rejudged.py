@@ -27,7 +27,7 @@ def kept(state: State, passed: Passed, cause: str, needed: int) -> Decision:
     if passed.version in state.blocked:
         return Decision(state)
     update: dict[str, Passed | Progress] = {"held": passed}
-    said = (f"A person may approve {passed.version}.",)
+    said: tuple[str, ...] = (f"A person may approve {passed.version}.",)
     if needed and state.champion and passed.data_end:
         owed = passed.model_copy(update={"cause": cause})
         update["again"] = Progress(

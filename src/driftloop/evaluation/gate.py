@@ -5,9 +5,10 @@ interval, and the limit that the cause of the retraining sets (``gate.margin`` w
 must not be worse, 0 where it must be better),
 
     PROMOTE  when hi <= limit      and nothing below says otherwise
-    REJECT   when lo > limit       or a slice is surely harmed, a secondary metric surely falls
-                                   behind by more than its margin, a budget is not kept, a column
-                                   knows the outcome, or a constant would do better
+    REJECT   when lo > limit       or a slice is surely worse and not surely within its margin, a
+                                   secondary metric surely falls behind by more than its margin, a
+                                   budget is not kept, a column knows the outcome, or a constant
+                                   would do better
     HOLD     otherwise             with the rows that it still takes
 
 All of it must hold for a promotion, so each part keeps its own error rate (Berger, 1982). A row

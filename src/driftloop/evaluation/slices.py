@@ -1,9 +1,11 @@
 """Slices: parts of the traffic on which a better model may be a worse one.
 
-A slice is harmed when its loss is surely higher: one-sided, Holm (1979) at ``ERROR`` over all
-slices, so that a candidate as good everywhere is held up by chance at most so often. One whose
-harm of the margin would be missed too often is not told apart: it lacks rows, and how many
-follows from the standard error s of n rows,
+A slice keeps its margin when its loss is surely not higher by as much: one-sided at ``SURE``, a
+test of non-inferiority, which a slice harmed by the margin passes at most so seldom, and which one
+that gained much passes on few rows. Any other is harmed when its loss is surely higher: one-sided,
+Holm (1979) at ``ERROR`` over all slices, so that a candidate as good everywhere is held up by
+chance at most so often. One whose harm of the margin would be missed too often is not told apart:
+it lacks rows, and how many follows from the standard error s of n rows,
 
     n ((z_(1 - ERROR / m) + z_power) s / log(1 + margin))^2 - n          of m slices
 """
@@ -26,6 +28,8 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 ERROR = 0.05
 """Chance that any slice of a candidate which harms none is called harmed."""
+SURE = 0.99
+"""Chance that a slice which is harmed by the margin is not taken for one that keeps it."""
 POWER = 0.95
 """Chance to see a slice that is harmed by the margin."""
 QUARTERS = 4
@@ -46,7 +50,7 @@ class Found:
     """What is known of one slice.
 
     ``lacking``: rows that it would take to know (0: none); ``interval``: the difference between its
-    one-sided 95 % bounds.
+    one-sided 95 % bounds; ``worse``: surely, though within the margin.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Found:
     lacking: int
     is_found: bool = False
     interval: Interval | None = None
+    worse: bool = False
 
     @property
     def is_vague(self) -> bool:
@@ -78,19 +83,31 @@ def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -
     p = special.ndtr(-ratios / np.maximum(errors, 1e-12))
     reach = float(special.ndtri(1 - ERROR / len(parts)) + special.ndtri(POWER))
     needed = (reach * errors / math.log1p(margin)) ** 2
+    kept = ratios + float(special.ndtri(SURE)) * errors <= math.log1p(margin)
     return [
-        _found(part, one, float(p_value), harmed, float(times))
-        for part, one, p_value, harmed, times in zip(
-            parts, measured, p, holm(p, ERROR), needed, strict=True
+        _found(part, one, *(each.item() for each in told))
+        for part, one, *told in zip(
+            parts, measured, p, np.array(holm(p, ERROR)), kept, needed, strict=True
         )
     ]
 
 
-def _found(part: Slice, one: Estimate, p_value: float, harmed: bool, times: float) -> Found:
+def _found(
+    part: Slice, one: Estimate, p_value: float, is_worse: bool, is_kept: bool, times: float
+) -> Found:
     rows = int(part.inside.sum())
-    lacking = 0 if harmed else max(0, math.ceil(rows * (times - 1)))
-    bounds = one.interval(1 - ERROR)
-    return Found(part.name, rows, one.value, p_value, harmed, lacking, part.is_found, bounds)
+    lacking = 0 if is_worse or is_kept else max(0, math.ceil(rows * (times - 1)))
+    return Found(
+        part.name,
+        rows,
+        one.value,
+        p_value,
+        harmed=is_worse and not is_kept,
+        lacking=lacking,
+        is_found=part.is_found,
+        interval=one.interval(1 - ERROR),
+        worse=is_worse and is_kept,
+    )
 
 
 def ruling_of(one: Found, margin: float, rows: int) -> Ruling:
@@ -108,6 +125,9 @@ def ruling_of(one: Found, margin: float, rows: int) -> Ruling:
         )
         # So many more of all rows, for a slice gets its share of them.
         return Ruling(HOLD, (reason,), math.ceil(one.lacking * rows / one.rows))
+    if one.worse:
+        said = f"{one.name} is worse by {one.difference:.2%}, surely by less than {margin:.0%}."
+        return Ruling(PROMOTE, (said,))
     return Ruling(PROMOTE)
 
 

@@ -56,8 +56,36 @@ def verdicts(cause: str = "drift", **given: float) -> list[str]:
 
 
 def test_a_harmed_slice_stops_a_candidate_that_is_no_worse_on_the_whole() -> None:
-    stopped = SEEDS - verdicts(worse=-0.02, harm=0.10).count(gate.PROMOTE)
+    stopped = SEEDS - verdicts(worse=-0.02, harm=0.12).count(gate.PROMOTE)
     assert stopped >= stats.binom.ppf(0.001, SEEDS, 0.95)
+
+
+@pytest.mark.parametrize("rows", [800, 8000, ROWS])
+def test_a_slice_harmed_by_the_margin_is_seldom_taken_for_one_that_keeps_it(rows: int) -> None:
+    """However many rows there are: few make the bounds wide, many make the harm sure."""
+    loose = policy(margin="50%")
+    seeds = [np.random.default_rng(seed) for seed in range(SEEDS)]
+    found = [judge(scored(rng, harm=0.10, rows=rows), rng, loose).verdict for rng in seeds]
+    assert found.count(gate.PROMOTE) <= stats.binom.ppf(0.999, SEEDS, 0.05)
+
+
+def test_a_slice_that_gains_much_needs_few_rows() -> None:
+    """What is better by half is no suspect for want of the rows that would show a harm of 10 %."""
+    rng = np.random.default_rng(1)
+    judged = judge(scored(rng, worse=-0.5, rows=1200), rng)
+    assert judged.verdict == gate.PROMOTE
+    assert all(one.interval.high < -0.3 for one in judged.slices)
+
+
+def test_what_is_surely_worse_within_the_margin_is_told_and_stops_nothing() -> None:
+    rng = np.random.default_rng(1)
+    wide = policy(slices={"columns": ["segment"], "margin": "40%", "minShare": "2%"})
+    judged = judge(scored(rng, worse=-0.02, harm=0.12), rng, wide)
+    assert judged.verdict == gate.PROMOTE
+    (worse,) = [one for one in judged.slices if one.worse]
+    assert (worse.name, worse.harmed) == ("segment = s0", False)
+    assert "segment = s0 is worse by 1" in " ".join(judged.reasons)
+    assert "surely by less than 40%." in " ".join(judged.reasons)
 
 
 def test_slices_that_are_not_harmed_hardly_ever_stop_one() -> None:
@@ -79,7 +107,7 @@ def test_better_asks_for_more_than_not_worse() -> None:
 
 def test_a_slice_without_power_holds_and_says_what_it_lacks() -> None:
     rng = np.random.default_rng(1)
-    judged = judge(scored(rng, worse=-0.05, rows=2000), rng)
+    judged = judge(scored(rng, worse=-0.01, rows=800), rng, policy(margin="5%"))
     assert judged.verdict == gate.HOLD
     (lacking, *_) = [one for one in judged.slices if one.lacking]
     assert any(f"about {lacking.lacking} more rows" in reason for reason in judged.reasons)
