@@ -130,6 +130,9 @@ def test_predictions_that_break_are_told_and_no_row_is_quarantined(ads: Learning
     (alert,) = of(decision, Alert)
     assert "(prediction) is broken in the predictor: why. No retraining" in alert.text
     assert decision.state.quarantine == ()
+    classes = decide(serving(ads), window(3, faults="predicted_class"), ads.spec, at(4))
+    assert "predicted_class is broken in the predictor" in of(classes, Alert)[0].text
+    assert classes.state.quarantine == ()
     both = decide(serving(ads), window(3, faults="(prediction) position"), ads.spec, at(4))
     assert len(both.state.quarantine) == 1
 

@@ -9,7 +9,7 @@ from driftloop.decisions.event import WindowJudged
 from driftloop.drift.pool import Cell
 from driftloop.loop import LoopSpec
 from driftloop.state import Cause, Interval, State
-from driftloop_contracts.drift.finding import PREDICTION_NAME
+from driftloop_contracts.drift.finding import ANSWERS
 
 OWN_ROLLOUT = "what it shows and decides may have caused this."
 MAX_MOVED = 16
@@ -48,7 +48,7 @@ def _faulted(state: State, event: WindowJudged) -> Decision:
         ended = [f"{name} is whole again." for name in state.faults]
         return Decision(state.model_copy(update={"faults": ()}), reasons=tuple(ended))
     # Predictions are no input: where only they are broken the rows are as good as ever.
-    upstream = event.faults.keys() - {PREDICTION_NAME}
+    upstream = event.faults.keys() - ANSWERS
     quarantine = _quarantined(state, event) if upstream else state.quarantine
     update = {"faults": tuple(sorted(event.faults)), "quarantine": quarantine}
     fresh = {name: why for name, why in event.faults.items() if name not in state.faults}
@@ -60,7 +60,7 @@ def _faulted(state: State, event: WindowJudged) -> Decision:
 
 
 def _broken(name: str, why: str) -> str:
-    where = "in the predictor" if name == PREDICTION_NAME else "upstream"
+    where = "in the predictor" if name in ANSWERS else "upstream"
     return f"{name} is broken {where}: {why}."
 
 

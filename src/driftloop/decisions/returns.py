@@ -15,7 +15,7 @@ from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 from driftloop.state import Cause, State
 from driftloop_contracts import bundle
-from driftloop_contracts.drift.finding import PREDICTION_NAME
+from driftloop_contracts.drift.finding import ANSWERS
 
 DRIFT = ("data_drift", "concept_drift")
 """The rules that evidence of drift may follow; older evidence, which names none, the first."""
@@ -70,7 +70,7 @@ def _of_action(action: Action, before: State, event: Event) -> Iterator[Sent]:
 
 def _is_upstream(alert: Alert) -> bool:
     """Return whether the data are at fault, and not a predictor that answers nonsense."""
-    return set(alert.features) != {PREDICTION_NAME}
+    return not set(alert.features) <= ANSWERS
 
 
 def _of_cause(cause: Cause) -> Iterator[Returned]:

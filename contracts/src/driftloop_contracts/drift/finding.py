@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from driftloop_contracts.inference import CHOSEN
+
 JOINT_NAME = "(together)"
 """What stands for all features where they changed together and none alone."""
 OUTCOMES_NAME = "(outcomes)"
 """What stands for outcomes that no longer follow the predictions."""
 PREDICTION_NAME = "(prediction)"
 """What stands for the served predictions beside the features."""
+ANSWERS = frozenset({PREDICTION_NAME, CHOSEN})
+"""What a model says, of numbers and of classes: no input, and where an input is broken it moves."""
 
 
 @dataclass(frozen=True)

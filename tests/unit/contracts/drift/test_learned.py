@@ -18,6 +18,7 @@ from driftloop_contracts.drift.observed import Observed, Rule
 from driftloop_contracts.drift.served import Served
 from driftloop_contracts.drift.tally import Tally
 from driftloop_contracts.errors import InvalidInput
+from driftloop_contracts.inference import CHOSEN
 
 ROWS, REFERENCE, WEEK = 1000, 28, 7
 MONDAY = 4 * DAY
@@ -173,9 +174,9 @@ def test_rows_that_come_a_day_late_teach_no_day() -> None:
     assert state.lessons[0].stratum.weight == 3
 
 
-def feature(shift: float = 0.0, fault: bool = False) -> Observed:
-    """Return an input's window of 1,000 rows in two cells."""
-    rule = Rule("x", "numeric", 0.05, 1.0, 1.0, 0.05, False)
+def feature(shift: float = 0.0, fault: bool = False, name: str = "x") -> Observed:
+    """Return a column's window of 1,000 rows in two cells."""
+    rule = Rule(name, "numeric", 0.05, 1.0, 1.0, 0.05, False)
     missing, present = (400.0, 600.0) if fault else (0.0, 1000.0)
     counts = (present * (0.5 - shift), present * (0.5 + shift))
     tally = Tally(counts, missing, 1000, 1000.0, 1000.0, (0.5, 0.5), 0.4 * fault, 1e5)
@@ -204,6 +205,21 @@ def test_predictions_that_a_broken_input_moves_are_no_drift() -> None:
     assert (moved.shift, broken.shift) == (True, False)
     assert [test.shift for test in broken.tests] == [False, False]
     assert broken.p_value == moved.p_value
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_chosen_classes_that_a_broken_input_moves_are_no_drift(told: bool) -> None:
+    """A class that is answered more often where texts are lost is no new kind of request."""
+    rng = np.random.default_rng(0)
+    served = window(known(rng.normal(size=ROWS * REFERENCE)), rng.normal(size=ROWS))
+    beside = (served, Learned()) if told else (None, None)
+    chosen = feature(shift=0.3, name=CHOSEN)
+    moved = learned.judge([feature(), chosen], *beside, 0.001, 50)
+    broken = learned.judge([feature(fault=True), chosen], *beside, 0.001, 50)
+    assert (moved[1].shift, broken[1].shift, broken[0].fault) == (True, False, "missing")
+    assert not any(test.shift for test in broken[1].tests)
+    own = learned.judge([feature(shift=0.3), feature(fault=True, name=CHOSEN)], *beside, 0.001, 50)
+    assert (own[0].shift, own[1].fault) == (True, "missing"), "answers that break hide no input"
 
 
 def test_broken_predictions_are_told_also_while_learning() -> None:
