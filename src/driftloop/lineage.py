@@ -13,7 +13,12 @@ from typing import Any
 from driftloop_contracts import event_types as types
 
 Event = dict[str, Any]
-TRAFFIC = (types.ROLLOUT_SHIFTED, types.ROLLOUT_WITHDRAWN, types.ROLLOUT_PROMOTED)
+TRAFFIC = (
+    types.SHADOW_JUDGED,
+    types.ROLLOUT_SHIFTED,
+    types.ROLLOUT_WITHDRAWN,
+    types.ROLLOUT_PROMOTED,
+)
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ def _returned(event: Event) -> str:
 
 def _share(event: Event) -> str:
     data = event["data"]
+    if event["type"] == types.SHADOW_JUDGED:
+        return f"{data['verdict']} on later rows: {' '.join(data['reasons'])}"
     if event["type"] == types.ROLLOUT_SHIFTED:
         return f"{data['share']:.0%}"
     return str(data["why"]) if event["type"] == types.ROLLOUT_WITHDRAWN else "all of it"

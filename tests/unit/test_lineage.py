@@ -110,3 +110,17 @@ def test_it_says_to_which_stage_the_loop_went_back() -> None:
     assert any(
         line.strip().startswith("returned") and said in line for line in lineage.sentences(one)
     )
+
+
+def test_what_waited_is_told_with_what_later_rows_said() -> None:
+    judged = {"version": "0004-d", "verdict": "promote", "reasons": ["Not worse."], "step": 0}
+    events = [
+        opened(4, 10, "drift", onset=9),
+        ended(4, 10, "hold", "0004-d"),
+        event(types.SHADOW_JUDGED, "j4", 13, retraining="ads-4", **judged),
+        event(types.ROLLOUT_PROMOTED, "p4", 13, version="0004-d", retraining="ads-4"),
+    ]
+    (one,) = lineage.trace("0004-d", events)
+    said = lineage.sentences(one)
+    assert "promote on later rows: Not worse." in said[-2]
+    assert said[-1].endswith("all of it")

@@ -18,13 +18,17 @@ from driftloop.decisions import (
     Shift,
     Ticked,
 )
+from driftloop.decisions.rejudged import MOST
+from driftloop.decisions.returns import of as returns
 from driftloop.loop import LearningLoop, LoopSpec
+from driftloop.resources import standing
 from driftloop.spec.orders import Orders
 from driftloop.spec.rollout import Rollout
 from driftloop.state import Cause, State
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 DATA_END = START - timedelta(days=3)
+ALERT = {"on_staleness": "alert"}
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def ended(state: State, spec: LoopSpec, needed: int = 4000) -> Decision:
 
 
 def judged(state: State, spec: LoopSpec, verdict: str, step: int | None = 0) -> Decision:
-    event = ShadowJudged("0002-b", verdict, ("So it is.",), 9000, step)
+    event = ShadowJudged("0002-b", verdict, ("So it is.",), 9000, step, predicted=1.3)
     return decisions.decide(state, event, spec, START + timedelta(days=2))
 
 
@@ -59,9 +63,16 @@ def test_what_was_held_waits_for_rows_of_later_than_its_data(held: State) -> Non
     again = held.again
     assert again is not None
     assert held.held is not None
-    assert (again.version, again.stable, again.since) == ("0002-b", "0001-a", DATA_END)
+    # The rows of one request share an instant, so those of its data's end were learnt from.
+    assert again.since == DATA_END + timedelta(microseconds=1)
+    assert (again.version, again.stable) == ("0002-b", "0001-a")
     assert (again.requests, again.passed.cause) == (4000, "manual")
     assert order.of(held).rollout == again
+    (condition,) = [
+        one for one in standing.of(held, {}, START, 1)["conditions"] if one["type"] == "Held"
+    ]
+    assert (condition["status"], condition["reason"]) == ("True", "AwaitsRows")
+    assert "0002-b may be approved, or takes 4000 later rows." in condition["message"]
     assert "0002-b" in retention.named(held)
     assert held.unpromoted == 1
 
@@ -80,7 +91,8 @@ def test_a_yes_begins_the_canary_of_a_loop_that_has_one(held: State, spec: LoopS
     assert [type(one) for one in decision.actions] == [Shift]
     assert decision.state.rollout is not None
     assert decision.state.again is None
-    assert decision.state.rollout.passed.predicted == 1.1
+    assert decision.state.rollout.passed.predicted == 1.3, "as on the rows that told"
+    assert decision.state.rollout.passed.cause == ""
 
 
 def test_a_shadow_is_not_judged_twice_on_what_was_answered(held: State, spec: LoopSpec) -> None:
@@ -89,7 +101,12 @@ def test_a_shadow_is_not_judged_twice_on_what_was_answered(held: State, spec: Lo
 
 
 def test_a_no_sends_it_away_for_good(held: State, spec: LoopSpec) -> None:
-    after = judged(held, spec, "reject").state
+    decision = judged(held, spec, "reject")
+    after = decision.state
+    event = ShadowJudged("0002-b", "reject", ("So it is.",), 9000, 0)
+    (sent,) = returns(held, event, decision)
+    assert (sent.returned.rule, sent.number) == ("gate_refused", 2)
+    assert returns(held.model_copy(update={"again": None}), event, decision) == ()
     assert (after.again, after.held, after.blocked) == (None, None, ("0002-b",))
     assert after.unpromoted == 1, "its retraining was counted when the gate held it"
 
@@ -127,11 +144,14 @@ def test_going_back_by_hand_ends_the_wait(held: State, spec: LoopSpec) -> None:
 
 
 def test_it_is_given_up_once_its_data_are_too_old(held: State, spec: LoopSpec) -> None:
-    late = DATA_END + spec.retrain.max_age
-    kept = decisions.decide(held, Ticked(), spec, late).state
+    """Of labels that take long, its data are old from the first on; that alone ends no wait."""
+    patient = spec.model_copy(update={"retrain": spec.retrain.model_copy(update=ALERT)})
+    late = START + spec.retrain.max_age
+    kept = decisions.decide(held, Ticked(), patient, late).state
     assert kept.again is not None
-    over = decisions.decide(held, Ticked(), spec, late + timedelta(hours=1))
-    assert over.state.again is None
+    over = decisions.decide(held, Ticked(), patient, late + timedelta(hours=1)).state
+    assert over.again is None
+    assert over.held is not None, "a person may approve it still"
 
 
 @pytest.mark.parametrize("verdict", ["reject", "failed"])
@@ -154,3 +174,30 @@ def test_a_first_bundle_or_one_that_no_rows_can_tell_waits_for_a_person(spec: Lo
 def test_what_was_sent_back_before_is_not_kept(spec: LoopSpec) -> None:
     state = State(champion="0001-a", number=2, running=2, started=(START,), blocked=("0002-b",))
     assert ended(state, spec).state.held is None
+
+
+def test_what_takes_more_rows_than_a_job_has_room_for_waits_for_a_person(
+    spec: LoopSpec, held: State
+) -> None:
+    running = State(champion="0001-a", number=2, running=2, started=(START,))
+    assert ended(running, spec, MOST).state.again is not None
+    assert ended(running, spec, MOST + 1).state.again is None
+    event = ShadowJudged("0002-b", "hold", ("Unsure.",), MOST + 1, 0)
+    after = decisions.decide(held, event, spec, START).state
+    assert (after.again, after.held) == (None, held.held)
+
+
+def test_what_a_rollout_held_gives_way_and_it_is_said(spec: LoopSpec, held: State) -> None:
+    again = held.model_copy(update={"number": 3, "running": 3, "running_champion": "0001-a"})
+    told = RetrainingEnded(3, "hold", "0003-c", DATA_END, needed=10)
+    decision = decisions.decide(again, told, spec, START)
+    assert "A person may approve 0003-c, no longer 0002-b." in decision.reasons
+
+
+def test_a_ratio_beside_another_champion_is_not_kept(spec: LoopSpec) -> None:
+    state = State(
+        champion="0001-a", number=2, running=2, started=(START,), running_champion="0009-z"
+    )
+    again = ended(state, spec).state.again
+    assert again is not None
+    assert (again.stable, again.passed.predicted) == ("0001-a", 1.0)

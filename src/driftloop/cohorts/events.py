@@ -29,6 +29,7 @@ def judged(loop_name: str, found: ShadowJudged, rollout: Progress, now: datetime
         "reasons": list(found.reasons),
         "needed": found.needed,
         "step": rollout.step,
+        "predicted": found.predicted,
     }
     identity = f"shadow/{found.version}/{times.to_text(rollout.since)}/{rollout.step}"
     return CloudEvent(identity, source(loop_name), event_types.SHADOW_JUDGED, now, data)

@@ -40,8 +40,10 @@ class Outbox:
         recent = [key for key in cohorts if PurePosixPath(key).stem >= oldest]
         reviews = self._store.list(f"reviews/{self._loop}/")
         decided = [key for key in reviews if PurePosixPath(key).name in REVIEWS]
-        lists = recent, self._store.list(steps.shadow_prefix(self._loop)), decided
-        found = [event for keys in lists for event in self._untold(keys, told)]
+        found = [event for keys in (recent, decided) for event in self._untold(keys, told)]
+        # Of judgements there are few, and a bundle that waited is judged after a newer one was.
+        judged = self._store.list(steps.shadow_prefix(self._loop))
+        found += [event for key in judged for event in self._untold([key], told)]
         # A review may be of a day that is not over: its event waits until then.
         fresh = [event for event in found if now - OLDEST <= event.time <= now]
         return sorted(fresh, key=lambda event: (event.time, event.id))

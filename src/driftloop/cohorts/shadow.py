@@ -13,12 +13,12 @@ from driftloop.archive import Archive
 from driftloop.cohorts.order import Order
 from driftloop.decisions import ShadowJudged
 from driftloop.evaluation import shadow
+from driftloop.features import logged
 from driftloop.inference_log import InferenceLog
 from driftloop.labels import join as labels
 from driftloop.training.rows import without
 from driftloop.usecase import UseCase
 from driftloop_contracts import bundle
-from driftloop_contracts.errors import InvalidInput
 from driftloop_contracts.object_store import ObjectStore
 from driftloop_contracts.signature import Trusted
 
@@ -30,34 +30,43 @@ def judged(
     policy, rollout = case.loop.spec.rollout, order.rollout
     if rollout is None or now - rollout.since < policy.hold:
         return None
-    broken = [(one.start, one.end) for one in order.quarantine]
-    rows = without(_mature(case, store, rollout.since, now), broken)
-    if len(rows) < max(policy.requests, rollout.requests):
+    broken, fewest = _broken(order), max(policy.requests, rollout.requests)
+    if _count(case, store, rollout.since, now) < fewest:
         return None
-    _require_features(case, rows)
+    rows = without(_mature(case, store, rollout.since, now), broken)
+    if len(rows) < fewest:
+        return None
     with tempfile.TemporaryDirectory() as folder:
         names = rollout.version, rollout.stable
         new, old = (_model(case, store, name, Path(folder) / name, trusted) for name in names)
         rng = np.random.default_rng(rollout.passed.retraining)
         cause = rollout.passed.cause or shadow.CAUSE
         found = shadow.judge(case, rows, new, old, before=rollout.step, rng=rng, cause=cause)
-    needed = len(rows) + max(found.lacking, 1)
-    return ShadowJudged(rollout.version, found.verdict, found.reasons, needed, rollout.step)
+    gate = case.loop.spec.gate
+    needed = shadow.rows_needed(len(rows), found.lacking, gate, rollout.step + 1)
+    told = 1.0 if found.predicted is None else found.predicted
+    return ShadowJudged(rollout.version, found.verdict, found.reasons, needed, rollout.step, told)
+
+
+def _broken(order: Order) -> list[tuple[datetime, datetime]]:
+    return [(one.start, one.end) for one in order.quarantine]
+
+
+def _count(case: UseCase, store: ObjectStore, start: datetime, now: datetime) -> int:
+    """Return how many records there are, which costs little while they are too few."""
+    return len(InferenceLog.of(store, case.loop).read(start, now, ["prediction_id", "event_time"]))
 
 
 def _mature(case: UseCase, store: ObjectStore, start: datetime, now: datetime) -> pd.DataFrame:
     loop, source = case.loop, case.loop.spec.label_source
-    records = InferenceLog.of(store, loop).read(start, now, shadow.columns(loop))
+    # Files of before a feature was logged say nothing of a candidate that reads it.
+    every = logged.kinds(loop, ())
+    kinds = {name: every[name] for name in loop.spec.features.names()}
+    records = InferenceLog.of(store, loop).read(start, now, shadow.columns(loop), kinds)
     if records.empty:
         return records
     reports = Archive(store, loop.name).outcomes(start, now, source.name)
     return labels.join(records, reports, source, now, loop.spec.objective.classes).rows
-
-
-def _require_features(case: UseCase, rows: pd.DataFrame) -> None:
-    for name in case.loop.spec.features.names():
-        if name not in rows:
-            raise InvalidInput(f"column '{name}'", "the inference log", "present", "nothing")
 
 
 def _model(case: UseCase, store: ObjectStore, version: str, folder: Path, trusted: Trusted) -> Path:

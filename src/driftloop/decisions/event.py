@@ -103,7 +103,8 @@ class RolloutObserved:
 class ShadowJudged:
     """The gate judged a bundle that nobody sees; ``needed``: rows that it takes to judge again.
 
-    ``step``: how often it was judged before (None: as often as is known).
+    ``step``: how often it was judged before (None: as often as is known); ``predicted``: its mean
+    prediction over the champion's on these rows.
     """
 
     version: str
@@ -111,6 +112,7 @@ class ShadowJudged:
     reasons: tuple[str, ...]
     needed: int = 0
     step: int | None = None
+    predicted: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Nobody is answered by it meanwhile and retrainings go on: the next one that open
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from driftloop.decisions import promotion, rollout
 from driftloop.decisions.action import Decision
@@ -17,21 +17,27 @@ from driftloop.rollout.passed import Passed
 from driftloop.rollout.progress import Progress
 from driftloop.state import State
 
+MOST = 500_000
+"""Rows that a job has room for; what takes more is left to a person or the next retraining."""
+INSTANT = timedelta(microseconds=1)
+"""The least between two times; all rows of one request share one."""
+
 
 def kept(state: State, passed: Passed, cause: str, needed: int) -> Decision:
     """Keep what the gate held: a person may approve it, or ``needed`` later rows tell.
 
-    ``cause``: what the gate judged by. Rows count from the end of the bundle's data on: neither
-    training nor the gate has seen those.
+    ``cause``: what the gate judged by. Rows count from after the last that the bundle came of:
+    neither training nor the gate has seen those.
     """
     if passed.version in state.blocked:
         return Decision(state)
     update: dict[str, Passed | Progress] = {"held": passed}
-    said: tuple[str, ...] = (f"A person may approve {passed.version}.",)
-    if needed and state.champion and passed.data_end:
-        owed = passed.model_copy(update={"cause": cause})
+    instead = f", no longer {state.held.version}" if state.held else ""
+    said: tuple[str, ...] = (f"A person may approve {passed.version}{instead}.",)
+    if 0 < needed <= MOST and state.champion and passed.data_end:
+        owed, since = passed.model_copy(update={"cause": cause}), passed.data_end + INSTANT
         update["again"] = Progress(
-            passed=owed, stable=state.champion, since=passed.data_end, shadow=True, requests=needed
+            passed=owed, stable=state.champion, since=since, shadow=True, requests=needed
         )
         said += (f"The gate judges it again on {needed} rows of later than its data.",)
     return Decision(state.model_copy(update=update), reasons=said)
@@ -44,18 +50,23 @@ def judged(state: State, event: ShadowJudged, spec: LoopSpec, now: datetime) -> 
         return Decision(state)
     over = state.model_copy(update={"again": None, "held": None})
     if event.verdict == "promote":
-        said = Decision(over, reasons=event.reasons)
-        return said.then(lambda s: rollout.begun(s, known.passed, spec, now, seen_since=True))
+        said, passed = Decision(over, reasons=event.reasons), _seen(known.passed, event)
+        return said.then(lambda s: rollout.begun(s, passed, spec, now, seen_since=True))
     if event.verdict == "reject":
         return Decision(promotion.blocked(over, known.version), reasons=event.reasons)
-    update = {"again": known.waiting(event.needed)}
-    return Decision(state.model_copy(update=update), reasons=event.reasons)
+    again = known.waiting(event.needed) if event.needed <= MOST else None
+    return Decision(state.model_copy(update={"again": again}), reasons=event.reasons)
+
+
+def _seen(passed: Passed, event: ShadowJudged) -> Passed:
+    """Return what passed now, with its mean prediction as it was on the rows of now."""
+    return passed.model_copy(update={"predicted": event.predicted, "cause": ""})
 
 
 def aged(state: State, spec: LoopSpec, now: datetime) -> Decision:
-    """Give up what is older than the charter lets the data of a model be."""
+    """Give up what waits for longer than the charter lets a model be; a person still may not."""
     known, oldest = state.again, spec.retrain.max_age
-    if known is None or now - known.since <= oldest:
+    if known is None or now - max(known.since, *state.started) <= oldest:
         return Decision(state)
-    said = f"{known.version} is not judged again: its data are older than {show_duration(oldest)}."
-    return Decision(state.model_copy(update={"again": None, "held": None}), reasons=(said,))
+    said = f"{known.version} is not judged again: that took longer than {show_duration(oldest)}."
+    return Decision(state.model_copy(update={"again": None}), reasons=(said,))

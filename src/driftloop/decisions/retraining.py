@@ -32,6 +32,8 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     if event.verdict != "hold" or not event.version:
         return decision
     passed = _passed(state, event, spec)
+    if state.running_champion not in ("", state.champion):
+        passed = passed.model_copy(update={"predicted": 1.0})  # it was beside another one
     return decision.then(lambda s: rejudged.kept(s, passed, event.cause, event.needed))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from driftloop.decisions.action import Action, Alert, Decision, OpenRetraining, Promote, Withdraw
-from driftloop.decisions.event import Event, RetrainingEnded, StageReturned
+from driftloop.decisions.event import Event, RetrainingEnded, ShadowJudged, StageReturned
 from driftloop.stages.returned import Returned
 from driftloop.stages.rules import RULES
 from driftloop.state import Cause, State
@@ -41,6 +41,8 @@ def _told(before: State, event: Event) -> Iterator[Sent]:
     """Yield what others found: the steps of a pipeline and its gate, or a stage elsewhere."""
     if isinstance(event, StageReturned):
         yield Sent(event.returned)
+    if isinstance(event, ShadowJudged) and event.verdict == "reject":
+        yield from _refused_later(before, event)
     if not isinstance(event, RetrainingEnded) or not before.running:
         return
     if event.number != before.running:
@@ -49,6 +51,14 @@ def _told(before: State, event: Event) -> Iterator[Sent]:
     if event.verdict in ("hold", "reject"):
         why = " ".join((f"The gate said {event.verdict}.", *event.reasons))
         yield Sent(RULES["gate_refused"].returned(why), event.number)
+
+
+def _refused_later(before: State, event: ShadowJudged) -> Iterator[Sent]:
+    """Yield that what waited was refused; what gives way as a rollout is told by its action."""
+    known = before.again
+    if known and event.version == known.version and event.step in (None, known.step):
+        why = " ".join(("The gate said reject.", *event.reasons))
+        yield Sent(RULES["gate_refused"].returned(why), known.passed.retraining)
 
 
 def _of_action(action: Action, before: State, event: Event) -> Iterator[Sent]:

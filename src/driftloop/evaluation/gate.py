@@ -114,7 +114,8 @@ def judge(evidence: Evidence, gate: Gate, cause: str, rng: np.random.Generator) 
     if not has_champion:
         whole = ruling.together([Ruling(PROMOTE, ("There is no champion yet.",)), *sound])
         return Verdict(whole.verdict, whole.reasons, losses=losses)
-    found, estimate = _slices(drawn, parts, gate), drawn.relative("candidate_loss", "champion_loss")
+    found = _slices(drawn, parts, scored, gate)
+    estimate = drawn.relative("candidate_loss", "champion_loss")
     rulings = [
         primary.judge(estimate, gate, gate.limit(cause), scored),
         *(slices.ruling_of(one, gate.slices.margin, len(scored)) for one in found),
@@ -196,6 +197,9 @@ def _sound(
     return found
 
 
-def _slices(drawn: Resampled, parts: Sequence[Slice], gate: Gate) -> list[Found]:
+def _slices(
+    drawn: Resampled, parts: Sequence[Slice], scored: pd.DataFrame, gate: Gate
+) -> list[Found]:
     measured = [drawn.relative(f"{n} candidate", f"{n} champion") for n in range(len(parts))]
-    return slices.judge(parts, measured, gate.slices.margin)
+    told = [slices.is_told(scored, gate.entity, part.inside) for part in parts]
+    return slices.judge(parts, measured, told, gate.slices.margin)

@@ -1,11 +1,12 @@
 """Slices: parts of the traffic on which a better model may be a worse one.
 
 A slice keeps its margin when its loss is surely not higher by as much: one-sided at ``SURE``, a
-test of non-inferiority, which a slice harmed by the margin passes at most so seldom, and which one
-that gained much passes on few rows. Any other is harmed when its loss is surely higher: one-sided,
-Holm (1979) at ``ERROR`` over all slices, so that a candidate as good everywhere is held up by
-chance at most so often. One whose harm of the margin would be missed too often is not told apart:
-it lacks rows, and how many follows from the standard error s of n rows,
+test of non-inferiority, which one that gained much passes on few rows. It is asked where both
+outcomes came often enough (``is_told``): of what it has not seen a bootstrap knows nothing, and a
+candidate that says "never" gains wherever nothing came. Any other slice is harmed when its loss is
+surely higher: one-sided, Holm (1979) at ``ERROR`` over all slices, so that a candidate as good
+everywhere is held up by chance at most so often. One whose harm of the margin would be missed too
+often is not told apart: it lacks rows, and how many follows from the standard error s of n rows,
 
     n ((z_(1 - ERROR / m) + z_power) s / log(1 + margin))^2 - n          of m slices
 """
@@ -30,6 +31,8 @@ ERROR = 0.05
 """Chance that any slice of a candidate which harms none is called harmed."""
 SURE = 0.99
 """Chance that a slice which is harmed by the margin is not taken for one that keeps it."""
+FEWEST_OF_EACH = 10
+"""Entities with each outcome from which on that chance holds; with 4 it was 4 % that passed."""
 POWER = 0.95
 """Chance to see a slice that is harmed by the margin."""
 QUARTERS = 4
@@ -74,8 +77,22 @@ def named(rows: pd.DataFrame, columns: Sequence[str], min_share: float) -> list[
     return [one for column in columns for one in _of(rows[column], column, min_share)]
 
 
-def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -> list[Found]:
-    """Return what each slice shows; ``measured``: the relative difference of loss on each."""
+def is_told(scored: pd.DataFrame, entity: str, inside: Mask) -> bool:
+    """Return whether enough entities inside have each outcome: came or not, right or wrong."""
+    rows = scored[inside]
+    right = [rows[name] for name in ("positives", "champion_positives") if name in rows]
+    sides = [side for one in right for side in (one > 0, one < rows["weight"])]
+    return bool(sides) and all(rows[entity][s].nunique() >= FEWEST_OF_EACH for s in sides)
+
+
+def judge(
+    parts: Sequence[Slice], measured: Sequence[Estimate], told: Sequence[bool], margin: float
+) -> list[Found]:
+    """Return what each slice shows.
+
+    ``measured``: the relative difference of loss on each; ``told``: whether both outcomes came
+    often enough for its bounds.
+    """
     if not parts:
         return []
     ratios = np.log1p([one.value for one in measured])
@@ -83,13 +100,10 @@ def judge(parts: Sequence[Slice], measured: Sequence[Estimate], margin: float) -
     p = special.ndtr(-ratios / np.maximum(errors, 1e-12))
     reach = float(special.ndtri(1 - ERROR / len(parts)) + special.ndtri(POWER))
     needed = (reach * errors / math.log1p(margin)) ** 2
-    kept = ratios + float(special.ndtri(SURE)) * errors <= math.log1p(margin)
-    return [
-        _found(part, one, *(each.item() for each in told))
-        for part, one, *told in zip(
-            parts, measured, p, np.array(holm(p, ERROR)), kept, needed, strict=True
-        )
-    ]
+    highest = ratios + float(special.ndtri(SURE)) * errors
+    kept = np.array(told) & (highest <= math.log1p(margin))
+    columns = zip(parts, measured, p, np.array(holm(p, ERROR)), kept, needed, strict=True)
+    return [_found(part, one, *(each.item() for each in rest)) for part, one, *rest in columns]
 
 
 def _found(

@@ -72,10 +72,21 @@ def _drift(state: State) -> str:
     return f"waiting: {', '.join(waiting)}" if waiting else "none"
 
 
+def _held(state: State) -> Condition:
+    """Return which bundle may be approved, and whether later rows may tell of it."""
+    if not state.held:
+        return Condition("Held", False, "NothingHeld")
+    if not state.again:
+        return Condition("Held", True, "AwaitsApproval", f"{state.held.version} may be approved.")
+    said = f"{state.again.version} may be approved, or takes {state.again.requests} later rows."
+    return Condition("Held", True, "AwaitsRows", said)
+
+
 def _conditions(state: State) -> list[Condition]:
     running = f"Retraining {state.number} runs." if state.running else ""
     broken = f"Broken upstream: {', '.join(state.faults)}." if state.faults else ""
     return [
+        _held(state),
         Condition("Promoted", bool(state.champion), "Champion" if state.champion else "NoBundle"),
         Condition("Retraining", bool(state.running), "Running" if running else "Idle", running),
         Condition("DataSound", not state.faults, "Broken" if broken else "Sound", broken),

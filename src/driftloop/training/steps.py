@@ -263,6 +263,7 @@ def _packed_rows(
 def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     """Write the verdict with its reasons beside the Retraining's name and return it."""
     from driftloop.evaluation import gate as core
+    from driftloop.evaluation import shadow
     from driftloop.features import logged
 
     case, work = _open(loop, order)
@@ -273,12 +274,13 @@ def gate(loop: str, store: str, order: str, scored: str, bundle: Facts) -> str:
     evidence = core.Evidence(rows, columns, bundle.get("cost", {}))
     cause = f"{work.cause}+changed" if bundle.get("changed") else work.cause
     judged = core.judge(evidence, case.loop.spec.gate, cause, rng)
+    needed = shadow.rows_needed(len(rows), judged.lacking, case.loop.spec.gate, 0)
     record = {
         "retraining": work.name,
         "cutoff": times.to_text(work.cutoff),
         "verdict": judged.verdict,
         "cause": cause,
-        "needed": len(rows) + max(judged.lacking, 1) if judged.verdict == core.HOLD else 0,
+        "needed": needed if judged.verdict == core.HOLD else 0,
         "reasons": list(judged.reasons),
         **judged.summary(),
         **bundle,

@@ -71,6 +71,23 @@ def test_what_jobs_found_is_sent_in_order_and_once(store: FileStore) -> None:
     assert Outbox(store, "other").waiting(NOW) == []
 
 
+def test_a_judgement_is_sent_whatever_its_file_is_called(store: FileStore) -> None:
+    """Versions judged later may be older, and files of before began with a time."""
+    for number, name in enumerate(("2026-01-18T000000-0000", "0009-c-2026-01-19T000000-0000")):
+        put_judgement(store, name, number)
+    receiver = Receiver()
+    Outbox(store, "ads-ctr").send(NOW, receiver.deliver)
+    put_judgement(store, "0007-b-2026-01-10T000000-0001", 7)
+    Outbox(store, "ads-ctr").send(NOW, receiver.deliver)
+    assert receiver.taken == ["shadow/0", "shadow/1", "shadow/7"]
+
+
+def put_judgement(store: FileStore, name: str, number: int) -> None:
+    kind, source = event_types.SHADOW_JUDGED, "/driftloop/ads-ctr/cohort"
+    event = CloudEvent(f"shadow/{number}", source, kind, MIDNIGHT, {})
+    store.put(f"{steps.shadow_prefix('ads-ctr')}{name}.json", event.to_json())
+
+
 @given(st.lists(st.integers(0, 4), max_size=6))
 def test_wherever_the_receiver_fails_nothing_is_lost_or_doubled(
     tmp_path_factory: pytest.TempPathFactory, fails: list[int]

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from driftloop.evaluation import difference, gate, slices
+from driftloop.evaluation import difference, gate, loss, slices
 from driftloop.evaluation.gate import Evidence, Verdict
 from driftloop.spec.gate import Gate
 
@@ -72,15 +72,40 @@ def test_a_slice_harmed_by_the_margin_is_seldom_taken_for_one_that_keeps_it(rows
 def test_a_slice_that_gains_much_needs_few_rows() -> None:
     """What is better by half is no suspect for want of the rows that would show a harm of 10 %."""
     rng = np.random.default_rng(1)
-    judged = judge(scored(rng, worse=-0.5, rows=1200), rng)
+    gained = came_in(scored(rng, worse=-0.5, rows=1200), rng, 0.5)
+    judged = judge(gained, rng)
     assert judged.verdict == gate.PROMOTE
     assert all(one.interval.high < -0.3 for one in judged.slices)
+    assert judge(gained.assign(positives=0.0), rng).verdict == gate.HOLD, "nothing came"
+
+
+def came_in(frame: pd.DataFrame, rng: np.random.Generator, rate: float) -> pd.DataFrame:
+    came = (rng.random(len(frame)) < rate).astype(float)
+    return frame.assign(positives=came, weight=1.0)
+
+
+@pytest.mark.parametrize("rows", [100, 200, 400, 1600])
+def test_a_candidate_that_says_never_does_not_pass_where_next_to_nothing_came(rows: int) -> None:
+    """Rate 2 %, and it predicts too little by as much as costs 10 %: a gain wherever none came."""
+    passed = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        odds = -3.9 + 0.8 * rng.normal(size=rows)
+        came, every = (rng.random(rows) < special.expit(odds)).astype(float), np.ones(rows)
+        losses = [loss.log_loss(special.expit(odds - off), came, every) for off in (1.0, 0.0)]
+        frame = pd.DataFrame({"user": range(rows), "positives": came, "weight": every})
+        drawn = difference.resample({"new": losses[0], "old": losses[1]}, frame["user"], 200, rng)
+        told = slices.is_told(frame, "user", every.astype(bool))
+        one = slices.Slice("all", every.astype(bool))
+        (found,) = slices.judge([one], [drawn.relative("new", "old")], [told], 0.10)
+        passed += not found.harmed and not found.lacking
+    assert passed <= stats.binom.ppf(0.999, 200, 0.05)
 
 
 def test_what_is_surely_worse_within_the_margin_is_told_and_stops_nothing() -> None:
     rng = np.random.default_rng(1)
     wide = policy(slices={"columns": ["segment"], "margin": "40%", "minShare": "2%"})
-    judged = judge(scored(rng, worse=-0.02, harm=0.12), rng, wide)
+    judged = judge(came_in(scored(rng, worse=-0.02, harm=0.12), rng, 0.1), rng, wide)
     assert judged.verdict == gate.PROMOTE
     (worse,) = [one for one in judged.slices if one.worse]
     assert (worse.name, worse.harmed) == ("segment = s0", False)

@@ -122,14 +122,15 @@ def judge(
 ) -> list[Finding]:
     """Return one finding a feature, and last one on the predictions where there are any.
 
-    ``learned``: None where nobody learns, as beside one of several replicas. A broken feature
-    moves predictions and chosen classes too, and is no drift: then they show no shift.
+    ``learned``: None where nobody learns, as beside one of several replicas. What is
+    broken, an input or an answer, moves predictions and chosen classes too, and is no drift: then
+    they show no shift.
     """
     every = [*features]
     if window is not None and learned is not None:
         every.append(learned.observed(window))
     findings = verdict.judge_all(every, level, min_rows)
-    if not any(found.fault for found in findings if found.name not in ANSWERS):
+    if not any(found.fault for found in findings):
         return findings
     return [_still(found) if found.name in ANSWERS else found for found in findings]
 

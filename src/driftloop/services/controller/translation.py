@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -82,8 +83,11 @@ def shadow_judged(event: CloudEvent) -> decisions.ShadowJudged:
         raise InvalidInput("reasons", where, "a list of texts", reasons)
     if type(needed) is not int or type(step) is not int or min(needed, step) < 0:
         raise InvalidInput("needed and step", where, "numbers from 0 on", [needed, step])
-    version = str(data.get("version"))
-    return decisions.ShadowJudged(version, data["verdict"], tuple(reasons), needed, step)
+    version, predicted = str(data.get("version")), data.get("predicted", 1.0)
+    if type(predicted) not in (int, float) or not 0 < predicted < math.inf:
+        raise InvalidInput("predicted", where, "a number above 0", predicted)
+    told = data["verdict"], tuple(reasons), needed, step, predicted
+    return decisions.ShadowJudged(version, *told)
 
 
 def stage_returned(event: CloudEvent) -> decisions.StageReturned:

@@ -222,6 +222,15 @@ def test_chosen_classes_that_a_broken_input_moves_are_no_drift(told: bool) -> No
     assert (own[0].shift, own[1].fault) == (True, "missing"), "answers that break hide no input"
 
 
+def test_what_chooses_nothing_sensible_is_no_drift_of_its_probabilities() -> None:
+    rng = np.random.default_rng(0)
+    cells = known(rng.normal(size=ROWS * REFERENCE))
+    state = taught(cells, rng.normal(size=ROWS * WEEK))
+    far = window(cells, rng.normal(size=ROWS) + 1)
+    chosen = feature(fault=True, name=CHOSEN)
+    assert not learned.judge([feature(), chosen], far, state, 0.001, 50)[-1].shift
+
+
 def test_broken_predictions_are_told_also_while_learning() -> None:
     rng = np.random.default_rng(0)
     cells = known(rng.normal(size=ROWS * REFERENCE))
