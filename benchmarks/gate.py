@@ -114,6 +114,8 @@ def evidence(world: World, kind: str, size: float) -> Evidence:
             "user": np.arange(len(world.came)) // 2,
             "positives": world.came,
             "weight": np.ones(len(world.came)),
+            "candidate_predicted": special.expit(world.candidate(kind, size)),
+            "champion_predicted": special.expit(world.champion()),
             "known": world.known,
             "region": [f"r{number}" for number in world.region],
             "segment": [f"s{number}" for number in world.segment],

@@ -201,5 +201,5 @@ def _slices(
     drawn: Resampled, parts: Sequence[Slice], scored: pd.DataFrame, gate: Gate
 ) -> list[Found]:
     measured = [drawn.relative(f"{n} candidate", f"{n} champion") for n in range(len(parts))]
-    told = [slices.is_told(scored, gate.entity, part.inside) for part in parts]
-    return slices.judge(parts, measured, told, gate.slices.margin)
+    unseen = [slices.unseen(scored, part.inside) for part in parts]
+    return slices.judge(parts, measured, unseen, gate.slices.margin)

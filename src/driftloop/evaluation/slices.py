@@ -1,14 +1,18 @@
 """Slices: parts of the traffic on which a better model may be a worse one.
 
 A slice keeps its margin when its loss is surely not higher by as much: one-sided at ``SURE``, a
-test of non-inferiority, which one that gained much passes on few rows. It is asked where both
-outcomes came often enough (``is_told``): of what it has not seen a bootstrap knows nothing, and a
-candidate that says "never" gains wherever nothing came. Any other slice is harmed when its loss is
-surely higher: one-sided, Holm (1979) at ``ERROR`` over all slices, so that a candidate as good
-everywhere is held up by chance at most so often. One whose harm of the margin would be missed too
-often is not told apart: it lacks rows, and how many follows from the standard error s of n rows,
+test of non-inferiority, which one that gained much passes on few rows. Of what it has not seen a
+bootstrap knows nothing, and a candidate that says "never" gains wherever nothing came; so the loss
+of ``UNSEEN`` rows of that kind is added (``unseen``), the most that may come all the same with a
+chance of 5 % (the rule of three: Hanley and Lippman-Hand, 1983). Any other slice is harmed when its
+loss is surely higher: one-sided, Holm (1979) at ``ERROR`` over all slices, so that a candidate as
+good everywhere is held up by chance at most so often. One whose harm of the margin would be missed
+too often is not told apart: it lacks rows, and how many follows from the standard error s of n
+rows, and from what is unseen,
 
-    n ((z_(1 - ERROR / m) + z_power) s / log(1 + margin))^2 - n          of m slices
+    n max(((z_(1 - ERROR / m) + z_power) s / log(1 + margin))^2, unseen / margin) - n
+
+of m slices.
 """
 
 from __future__ import annotations
@@ -31,8 +35,10 @@ ERROR = 0.05
 """Chance that any slice of a candidate which harms none is called harmed."""
 SURE = 0.99
 """Chance that a slice which is harmed by the margin is not taken for one that keeps it."""
-FEWEST_OF_EACH = 10
-"""Entities with each outcome from which on that chance holds; with 4 it was 4 % that passed."""
+UNSEEN = 3.0
+"""Rows of a kind of which none came that there may be nevertheless."""
+LONGEST = 1e6
+"""Times the champion's loss, for rows that do not say: what they lack is more than anybody has."""
 POWER = 0.95
 """Chance to see a slice that is harmed by the margin."""
 QUARTERS = 4
@@ -77,21 +83,44 @@ def named(rows: pd.DataFrame, columns: Sequence[str], min_share: float) -> list[
     return [one for column in columns for one in _of(rows[column], column, min_share)]
 
 
-def is_told(scored: pd.DataFrame, entity: str, inside: Mask) -> bool:
-    """Return whether enough entities inside have each outcome: came or not, right or wrong."""
-    rows = scored[inside]
-    right = [rows[name] for name in ("positives", "champion_positives") if name in rows]
-    sides = [side for one in right for side in (one > 0, one < rows["weight"])]
-    return bool(sides) and all(rows[entity][s].nunique() >= FEWEST_OF_EACH for s in sides)
+def unseen(scored: pd.DataFrame, inside: Mask) -> float:
+    """Return what rows of a kind that did not come may cost a candidate, of the champion's loss.
+
+    The rarer outcome at the candidate's probability of it, on average; of classes its wrong answers
+    as they cost anywhere. Endless where the rows do not say.
+    """
+    rows, usual = scored[inside], float(scored["champion_loss"][inside].sum())
+    if "positives" not in scored or "candidate_predicted" not in scored or usual <= 0:
+        return math.inf
+    is_of_classes = "champion_positives" in scored
+    cost = _wrong(scored) if is_of_classes else _rarer(rows)
+    return UNSEEN * cost * float(rows["weight"].min()) / usual
+
+
+def _wrong(scored: pd.DataFrame) -> float:
+    """Return the candidate's mean loss where it was wrong; of one that never was, its highest."""
+    each = scored["candidate_loss"] / scored["weight"]
+    wrong = each[scored["positives"] < scored["weight"]]
+    return float(wrong.mean() if len(wrong) else each.max())
+
+
+def _rarer(rows: pd.DataFrame) -> float:
+    """Return the candidate's mean loss had the rarer outcome come on each row."""
+    predicted = (rows["candidate_predicted"] / rows["weight"]).clip(1e-12, 1 - 1e-12)
+    is_rare = rows["positives"].sum() * 2 <= rows["weight"].sum()
+    return float(-np.log(predicted if is_rare else 1 - predicted).mean())
 
 
 def judge(
-    parts: Sequence[Slice], measured: Sequence[Estimate], told: Sequence[bool], margin: float
+    parts: Sequence[Slice],
+    measured: Sequence[Estimate],
+    unseen: Sequence[float],
+    margin: float,
 ) -> list[Found]:
     """Return what each slice shows.
 
-    ``measured``: the relative difference of loss on each; ``told``: whether both outcomes came
-    often enough for its bounds.
+    ``measured``: the relative difference of loss on each; ``unseen``: what rows of a kind that did
+    not come may add to it.
     """
     if not parts:
         return []
@@ -99,9 +128,10 @@ def judge(
     errors = np.array([one.log_error for one in measured])
     p = special.ndtr(-ratios / np.maximum(errors, 1e-12))
     reach = float(special.ndtri(1 - ERROR / len(parts)) + special.ndtri(POWER))
-    needed = (reach * errors / math.log1p(margin)) ** 2
-    highest = ratios + float(special.ndtri(SURE)) * errors
-    kept = np.array(told) & (highest <= math.log1p(margin))
+    hidden = np.minimum(unseen, LONGEST)
+    needed = np.maximum((reach * errors / math.log1p(margin)) ** 2, hidden / margin)
+    highest = np.exp(ratios + float(special.ndtri(SURE)) * errors) + hidden
+    kept = highest <= 1 + margin
     columns = zip(parts, measured, p, np.array(holm(p, ERROR)), kept, needed, strict=True)
     return [_found(part, one, *(each.item() for each in rest)) for part, one, *rest in columns]
 

@@ -37,6 +37,10 @@ def scored(
             "champion_loss": champion,
             "candidate_loss": candidate,
             "release_loss": candidate,
+            "positives": np.arange(rows) % 2.0,
+            "weight": np.ones(rows),
+            "candidate_predicted": np.full(rows, 0.5),
+            "champion_predicted": np.full(rows, 0.5),
         }
     )
 
@@ -72,16 +76,12 @@ def test_a_slice_harmed_by_the_margin_is_seldom_taken_for_one_that_keeps_it(rows
 def test_a_slice_that_gains_much_needs_few_rows() -> None:
     """What is better by half is no suspect for want of the rows that would show a harm of 10 %."""
     rng = np.random.default_rng(1)
-    gained = came_in(scored(rng, worse=-0.5, rows=1200), rng, 0.5)
+    gained = scored(rng, worse=-0.5, rows=1200)
     judged = judge(gained, rng)
     assert judged.verdict == gate.PROMOTE
     assert all(one.interval.high < -0.3 for one in judged.slices)
-    assert judge(gained.assign(positives=0.0), rng).verdict == gate.HOLD, "nothing came"
-
-
-def came_in(frame: pd.DataFrame, rng: np.random.Generator, rate: float) -> pd.DataFrame:
-    came = (rng.random(len(frame)) < rate).astype(float)
-    return frame.assign(positives=came, weight=1.0)
+    rare = gained.assign(positives=0.0, candidate_predicted=0.001)
+    assert judge(rare, rng).verdict == gate.HOLD, "nothing came, and each would cost much"
 
 
 @pytest.mark.parametrize("rows", [100, 200, 400, 1600])
@@ -95,9 +95,12 @@ def test_a_candidate_that_says_never_does_not_pass_where_next_to_nothing_came(ro
         losses = [loss.log_loss(special.expit(odds - off), came, every) for off in (1.0, 0.0)]
         frame = pd.DataFrame({"user": range(rows), "positives": came, "weight": every})
         drawn = difference.resample({"new": losses[0], "old": losses[1]}, frame["user"], 200, rng)
-        told = slices.is_told(frame, "user", every.astype(bool))
-        one = slices.Slice("all", every.astype(bool))
-        (found,) = slices.judge([one], [drawn.relative("new", "old")], [told], 0.10)
+        inside = every.astype(bool)
+        predicted = special.expit(odds - 1.0)
+        frame = frame.assign(champion_loss=losses[1], candidate_predicted=predicted)
+        told = slices.unseen(frame, inside)
+        measured = [drawn.relative("new", "old")]
+        (found,) = slices.judge([slices.Slice("all", inside)], measured, [told], 0.10)
         passed += not found.harmed and not found.lacking
     assert passed <= stats.binom.ppf(0.999, 200, 0.05)
 
@@ -105,7 +108,7 @@ def test_a_candidate_that_says_never_does_not_pass_where_next_to_nothing_came(ro
 def test_what_is_surely_worse_within_the_margin_is_told_and_stops_nothing() -> None:
     rng = np.random.default_rng(1)
     wide = policy(slices={"columns": ["segment"], "margin": "40%", "minShare": "2%"})
-    judged = judge(came_in(scored(rng, worse=-0.02, harm=0.12), rng, 0.1), rng, wide)
+    judged = judge(scored(rng, worse=-0.02, harm=0.12), rng, wide)
     assert judged.verdict == gate.PROMOTE
     (worse,) = [one for one in judged.slices if one.worse]
     assert (worse.name, worse.harmed) == ("segment = s0", False)
