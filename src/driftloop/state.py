@@ -58,7 +58,7 @@ class State(Value):
     and by slice, not yet enough to be judged; ``moved``: when the champion's inputs shifted;
     ``rollout``: of the bundle that takes over now; ``blocked``: versions that were sent
     back and do not come again; ``held``: what a person may approve; ``again``: of the bundle that
-    the gate held, until it is told or the next retraining opens; ``before``: champions of the
+    the gate held and judges once more; ``before``: champions of the
     past, the newest last; ``obeyed``: orders that are done; ``alike``: whether a window of the
     champion was like its reference (None: not known, of one from before that was noted).
     """

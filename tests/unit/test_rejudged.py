@@ -28,7 +28,6 @@ from driftloop.state import Cause, State
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 DATA_END = START - timedelta(days=3)
-ALERT = {"on_staleness": "alert"}
 
 
 @pytest.fixture
@@ -72,7 +71,8 @@ def test_what_was_held_waits_for_rows_of_later_than_its_data(held: State) -> Non
         one for one in standing.of(held, {}, START, 1)["conditions"] if one["type"] == "Held"
     ]
     assert (condition["status"], condition["reason"]) == ("True", "AwaitsRows")
-    assert "0002-b may be approved, or takes 4000 later rows." in condition["message"]
+    told = "0002-b may be approved. 0002-b is judged again on 4000 later rows."
+    assert condition["message"] == told
     assert "0002-b" in retention.named(held)
     assert held.unpromoted == 1
 
@@ -119,13 +119,40 @@ def test_a_hold_waits_for_the_rows_that_it_asks_for(held: State, spec: LoopSpec)
     assert promoted(judged(after, spec, "promote", step=1)) == ["0002-b"]
 
 
-def test_the_next_retraining_overtakes_it(held: State, spec: LoopSpec) -> None:
+def test_the_next_retraining_opens_and_only_its_promotion_ends_the_wait(
+    held: State, spec: LoopSpec
+) -> None:
     now = START + timedelta(days=30)
     cause = Cause(kind="drift", until=now, ready_at=now, evidence=("Shifted.",))
     decision = decisions.decide(held.model_copy(update={"waiting": (cause,)}), Ticked(), spec, now)
     assert any(isinstance(one, OpenRetraining) for one in decision.actions)
-    assert decision.state.again is None
-    assert promoted(judged(decision.state, spec, "promote")) == []
+    again = decision.state.again
+    assert again == held.again
+    another = RetrainingEnded(3, "hold", "0003-c", now, needed=100)
+    both = decisions.decide(decision.state, another, spec, now).state
+    assert both.again == again, "the rows it waits for are nearly there"
+    assert both.held is not None
+    assert both.held.version == "0003-c"
+    assert {"0002-b", "0003-c"} <= retention.named(both)
+    for version in ("0002-b", "0003-c"):
+        told = spec.model_copy(update={"orders": Orders(approve=version)})
+        assert promoted(decisions.decide(both, Ticked(), told, now)) == [version]
+    after = judged(both, spec, "promote")
+    assert promoted(after) == ["0002-b"]
+    better = RetrainingEnded(3, "promote", "0003-c", now)
+    assert decisions.decide(decision.state, better, spec, now).state.again is None
+
+
+def test_what_is_told_while_a_retraining_runs_makes_that_one_of_another_champion(
+    held: State, spec: LoopSpec
+) -> None:
+    running = held.model_copy(update={"number": 3, "running": 3, "running_champion": "0001-a"})
+    after = judged(running, spec, "promote").state
+    assert after.champion == "0002-b"
+    late = RetrainingEnded(3, "promote", "0003-c", START)
+    decision = decisions.decide(after, late, spec, START)
+    assert promoted(decision) == []
+    assert "judged against 0001-a, no longer in service" in decision.reasons[0]
 
 
 def test_a_person_may_approve_it_meanwhile(held: State, spec: LoopSpec) -> None:
@@ -144,12 +171,11 @@ def test_going_back_by_hand_ends_the_wait(held: State, spec: LoopSpec) -> None:
 
 
 def test_it_is_given_up_once_its_data_are_too_old(held: State, spec: LoopSpec) -> None:
-    """Of labels that take long, its data are old from the first on; that alone ends no wait."""
-    patient = spec.model_copy(update={"retrain": spec.retrain.model_copy(update=ALERT)})
-    late = START + spec.retrain.max_age
-    kept = decisions.decide(held, Ticked(), patient, late).state
+    late = DATA_END + 2 * spec.retrain.max_age
+    busy = held.model_copy(update={"number": 3, "running": 3})  # so that nothing else opens
+    kept = decisions.decide(busy, Ticked(), spec, late).state
     assert kept.again is not None
-    over = decisions.decide(held, Ticked(), patient, late + timedelta(hours=1)).state
+    over = decisions.decide(busy, Ticked(), spec, late + timedelta(hours=1)).state
     assert over.again is None
     assert over.held is not None, "a person may approve it still"
 

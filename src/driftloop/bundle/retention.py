@@ -18,7 +18,7 @@ from driftloop_contracts.object_store import ObjectStore
 def named(state: State) -> set[str]:
     """Return the versions that the ledger names."""
     rollout = (state.rollout.version, state.rollout.stable) if state.rollout else ()
-    held = (state.held.version,) if state.held else ()
+    held = tuple(one.version for one in (state.held, state.again) if one)
     found = {state.champion, state.running_champion, *state.before, *rollout, *held}
     return found - {""}
 

@@ -10,7 +10,7 @@ Rules
 - One retraining at a time; ``cooldown`` and ``dailyBudget`` bound them; after ``breaker`` in a
   row without a promotion nothing opens until a person steps in.
 - Outcomes that no longer follow the champion's predictions are drift as well.
-- What the gate held for want of rows is judged again on later ones, until a retraining opens.
+- What the gate held for want of rows is judged again on later ones, until another is promoted.
 - What passed the gate takes over in steps (``rollout.mode: canary``), back at once on a breach.
 - What a person orders (``spec.orders``) is done once.
 - At a promotion, causes whose evidence ends before the new bundle's data end are superseded.

@@ -1,7 +1,8 @@
 """Rejudged: what the gate held for want of rows is judged again on those that came since.
 
 Its model is there and the rows come by themselves, so neither a retraining nor a person is needed.
-Nobody is answered by it meanwhile and retrainings go on: the next one that opens ends the wait.
+Nobody is answered by it meanwhile and retrainings go on. What they promote ends the wait; another
+hold does not, for the rows that the first waits for are nearly there.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ def kept(state: State, passed: Passed, cause: str, needed: int) -> Decision:
     if passed.version in state.blocked:
         return Decision(state)
     update: dict[str, Passed | Progress] = {"held": passed}
+    is_free = state.again is None
     instead = f", no longer {state.held.version}" if state.held else ""
     said: tuple[str, ...] = (f"A person may approve {passed.version}{instead}.",)
-    if 0 < needed <= MOST and state.champion and passed.data_end:
+    if is_free and 0 < needed <= MOST and state.champion and passed.data_end:
         owed, since = passed.model_copy(update={"cause": cause}), passed.data_end + INSTANT
         update["again"] = Progress(
             passed=owed, stable=state.champion, since=since, shadow=True, requests=needed
@@ -48,7 +50,8 @@ def judged(state: State, event: ShadowJudged, spec: LoopSpec, now: datetime) -> 
     known = state.again
     if known is None or event.version != known.version or event.step not in (None, known.step):
         return Decision(state)
-    over = state.model_copy(update={"again": None, "held": None})
+    is_held = state.held is not None and state.held.version == known.version
+    over = state.model_copy(update={"again": None, "held": None if is_held else state.held})
     if event.verdict == "promote":
         said, passed = Decision(over, reasons=event.reasons), _seen(known.passed, event)
         return said.then(lambda s: rollout.begun(s, passed, spec, now, seen_since=True))
@@ -64,9 +67,9 @@ def _seen(passed: Passed, event: ShadowJudged) -> Passed:
 
 
 def aged(state: State, spec: LoopSpec, now: datetime) -> Decision:
-    """Give up what waits for longer than the charter lets a model be; a person still may not."""
-    known, oldest = state.again, spec.retrain.max_age
-    if known is None or now - max(known.since, *state.started) <= oldest:
+    """Give up what is twice as old as the charter lets a model's data be; a person need not."""
+    known, oldest = state.again, 2 * spec.retrain.max_age
+    if known is None or now - known.since <= oldest:
         return Decision(state)
-    said = f"{known.version} is not judged again: that took longer than {show_duration(oldest)}."
+    said = f"{known.version} is not judged again: its data are older than {show_duration(oldest)}."
     return Decision(state.model_copy(update={"again": None}), reasons=(said,))

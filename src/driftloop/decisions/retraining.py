@@ -96,8 +96,6 @@ def _open(state: State, causes: tuple[Cause, ...], spec: LoopSpec, now: datetime
         "started": (*state.started, now)[-spec.retrain.daily_budget :],
         "quarantine": quarantine,
         "told": (),
-        # What comes of the new one is judged on newer rows than what was held before it.
-        "again": None,
     }
     action = OpenRetraining(number, causes, onset, state.champion, quarantine)
     kinds = ", ".join(dict.fromkeys(cause.kind for cause in causes))

@@ -147,9 +147,11 @@ def _restored(state: State, target: str) -> Decision:
 
 def approved(state: State, version: str) -> Decision:
     """Promote what was held, as a person wants."""
-    if state.held is None or version != state.held.version:
-        return Decision(state, reasons=(f"{version} is not held.",))
-    return promotion.promoted(state, state.held, f"A person approved {version}.")
+    waits = state.again.passed if state.again else None
+    for passed in (state.held, waits):
+        if passed and passed.version == version:
+            return promotion.promoted(state, passed, f"A person approved {version}.")
+    return Decision(state, reasons=(f"{version} is not held.",))
 
 
 def resumed(state: State, _: str) -> Decision:

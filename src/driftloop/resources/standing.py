@@ -74,12 +74,14 @@ def _drift(state: State) -> str:
 
 def _held(state: State) -> Condition:
     """Return which bundle may be approved, and whether later rows may tell of it."""
-    if not state.held:
+    named = [one.version for one in (state.again, state.held) if one]
+    if not named:
         return Condition("Held", False, "NothingHeld")
+    said = f"{' or '.join(dict.fromkeys(named))} may be approved."
     if not state.again:
-        return Condition("Held", True, "AwaitsApproval", f"{state.held.version} may be approved.")
-    said = f"{state.again.version} may be approved, or takes {state.again.requests} later rows."
-    return Condition("Held", True, "AwaitsRows", said)
+        return Condition("Held", True, "AwaitsApproval", said)
+    told = f"{said} {state.again.version} is judged again on {state.again.requests} later rows."
+    return Condition("Held", True, "AwaitsRows", told)
 
 
 def _conditions(state: State) -> list[Condition]:
