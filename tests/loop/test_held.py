@@ -47,3 +47,9 @@ def test_the_first_that_was_held_is_the_first_to_be_told(turned: Any) -> None:
     assert waited >= pd.Timedelta(days=1)
     assert version == min(e["data"]["version"] for e in ended if e["data"]["verdict"] == "hold")
     assert turned.summary["parity"]["differing"] == 0
+
+
+def test_a_person_who_watches_is_told_both_times(turned: Any) -> None:
+    lines = [line for line in turned.stdout.splitlines() if "  gate  " in line]
+    first = next(n for n, line in enumerate(lines) if ": hold. " in line)
+    assert any(", on later rows: promote. " in line for line in lines[first + 1 :])

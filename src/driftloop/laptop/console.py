@@ -68,6 +68,11 @@ def _ended(data: dict[str, Any]) -> str:
     return f"gate|{data['retraining']}: {data['verdict']}. {' '.join(data['reasons'])}"
 
 
+def _judged(data: dict[str, Any]) -> str:
+    said = f"{data['version']}, on later rows: {data['verdict']}"
+    return f"gate|{said}. {' '.join(data['reasons'])}"
+
+
 def _opened(data: dict[str, Any]) -> str:
     causes = "; ".join(f"{c['kind']}: {c['evidence'][0]}" for c in data["causes"])
     return f"retraining|{data['retraining']} for {causes}"
@@ -83,6 +88,7 @@ LINES: dict[str, Line] = {
     types.DATA_FAULT: lambda data: f"alert|{data['text']}",
     types.RETRAINING_OPENED: _opened,
     types.RETRAINING_ENDED: _ended,
+    types.SHADOW_JUDGED: _judged,
     types.RETRAINING_DEFERRED: lambda data: f"deferred|{data['cause']['kind']}: {data['reason']}",
     types.ROLLOUT_SHIFTED: lambda data: f"rollout|{data['version']} takes {data['share']:.0%}",
     types.ROLLOUT_WITHDRAWN: lambda data: f"rollback|{data['why']}",
