@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain, takewhile
 from pathlib import PurePosixPath
 
 from driftloop.cohorts import grid, steps
@@ -40,10 +41,15 @@ class Outbox:
         recent = [key for key in cohorts if PurePosixPath(key).stem >= oldest]
         reviews = self._store.list(f"reviews/{self._loop}/")
         decided = [key for key in reviews if PurePosixPath(key).name in REVIEWS]
-        found = [event for keys in (recent, decided) for event in self._untold(keys, told)]
-        # Of judgements there are few, and a bundle that waited is judged after a newer one was.
         judged = self._store.list(steps.shadow_prefix(self._loop))
-        found += [event for key in judged for event in self._untold([key], told)]
+
+        def is_untold(event: CloudEvent) -> bool:
+            return self._name(event) not in told
+
+        # The newest down to one that was told: they were told in order.
+        in_order = (takewhile(is_untold, self._events(keys)) for keys in (recent, decided))
+        # Of judgements there are few, and a bundle that waited is judged after a newer one was.
+        found = [*chain(*in_order), *filter(is_untold, self._events(judged))]
         # A review may be of a day that is not over: its event waits until then.
         fresh = [event for event in found if now - OLDEST <= event.time <= now]
         return sorted(fresh, key=lambda event: (event.time, event.id))
@@ -59,16 +65,12 @@ class Outbox:
             self._store.put(f"{self._told}{self._name(event)}", answer.encode())
         return len(waiting)
 
-    def _untold(self, keys: list[str], told: set[str]) -> Iterator[CloudEvent]:
-        """Yield the newest events down to one that was told: they were told in order."""
+    def _events(self, keys: list[str]) -> Iterator[CloudEvent]:
+        """Yield the events that these files hold, the newest first."""
         for key in reversed(keys):
             content = json.loads(self._store.get(key))
-            if not content:
-                continue
-            event = cloudevent.from_dict(content)
-            if self._name(event) in told:
-                return
-            yield event
+            if content:
+                yield cloudevent.from_dict(content)
 
     def _name(self, event: CloudEvent) -> str:
         return loop_event.name(self._loop, event.source, event.id)

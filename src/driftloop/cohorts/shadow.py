@@ -30,9 +30,10 @@ def judged(
     policy, rollout = case.loop.spec.rollout, order.rollout
     if rollout is None or now - rollout.since < policy.hold:
         return None
-    broken, fewest = _broken(order), max(policy.requests, rollout.requests)
+    fewest = max(policy.requests, rollout.requests)
     if _count(case, store, rollout.since, now) < fewest:
         return None
+    broken = [(one.start, one.end) for one in order.quarantine]
     rows = without(_mature(case, store, rollout.since, now), broken)
     if len(rows) < fewest:
         return None
@@ -46,10 +47,6 @@ def judged(
     needed = shadow.rows_needed(len(rows), found.lacking, gate, rollout.step + 1)
     told = 1.0 if found.predicted is None else found.predicted
     return ShadowJudged(rollout.version, found.verdict, found.reasons, needed, rollout.step, told)
-
-
-def _broken(order: Order) -> list[tuple[datetime, datetime]]:
-    return [(one.start, one.end) for one in order.quarantine]
 
 
 def _count(case: UseCase, store: ObjectStore, start: datetime, now: datetime) -> int:

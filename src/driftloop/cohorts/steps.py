@@ -1,8 +1,8 @@
 """The cohort job's step: score what became mature, judge the bundle in the shadow, keep both.
 
-    cohorts/<loop>/scored/<end>.json          io.driftloop.cohort.scored.v1; {} where nothing was
-    cohorts/<loop>/shadow/<version>-<since>-<step>.json io.driftloop.shadow.judged.v1
-    cohorts/<loop>/told/                      see outbox.py
+    cohorts/<loop>/scored/<end>.json  io.driftloop.cohort.scored.v1; {} where nothing was
+    cohorts/<loop>/shadow/<version>-<since>-<step>.json  io.driftloop.shadow.judged.v1
+    cohorts/<loop>/told/  see outbox.py
 
 The newest file tells where the last job ended. Cohorts lie on a grid, so a job that was killed,
 that comes late or runs twice writes the same names.

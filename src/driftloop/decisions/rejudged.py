@@ -48,7 +48,7 @@ def kept(state: State, passed: Passed, cause: str, needed: int) -> Decision:
 def judged(state: State, event: ShadowJudged, spec: LoopSpec, now: datetime) -> Decision:
     """Do what the gate says of it now: into service as any other, away for good, or wait on."""
     known = state.again
-    if known is None or event.version != known.version or event.step not in (None, known.step):
+    if known is None or not known.awaits(event.version, event.step):
         return Decision(state)
     is_held = state.held is not None and state.held.version == known.version
     over = state.model_copy(update={"again": None, "held": None if is_held else state.held})
@@ -67,7 +67,7 @@ def _seen(passed: Passed, event: ShadowJudged) -> Passed:
 
 
 def aged(state: State, spec: LoopSpec, now: datetime) -> Decision:
-    """Give up what is twice as old as the charter lets a model's data be; a person need not."""
+    """Give up what is twice as old as a model's data may be; a person may approve it still."""
     known, oldest = state.again, 2 * spec.retrain.max_age
     if known is None or now - known.since <= oldest:
         return Decision(state)

@@ -20,7 +20,7 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     if not state.running or event.number != state.running:
         return Decision(state, reasons=(f"Retraining {event.number} is not the running one.",))
     idle = state.model_copy(update={"running": 0, "running_onset": None, "running_champion": ""})
-    if event.verdict == "promote" and state.running_champion not in ("", state.champion):
+    if event.verdict == "promote" and not _is_beside_champion(state):
         reason = (
             f"{event.version} was judged against {state.running_champion}, no longer in service."
         )
@@ -32,19 +32,23 @@ def ended(state: State, event: RetrainingEnded, spec: LoopSpec, now: datetime) -
     if event.verdict != "hold" or not event.version:
         return decision
     passed = _passed(state, event, spec)
-    if state.running_champion not in ("", state.champion):
-        passed = passed.model_copy(update={"predicted": 1.0})  # it was beside another one
     return decision.then(lambda s: rejudged.kept(s, passed, event.cause, event.needed))
 
 
+def _is_beside_champion(state: State) -> bool:
+    """Return whether the running retraining's candidate is compared with what serves now."""
+    return state.running_champion in ("", state.champion)
+
+
 def _passed(before: State, event: RetrainingEnded, spec: LoopSpec) -> Passed:
+    told = event.predicted if _is_beside_champion(before) else None
     return Passed(
         version=event.version,
         retraining=event.number,
         data_end=event.data_end,
         onset=before.running_onset,
         fresh=_fresh(before.running_onset, before.started[-1], spec),
-        predicted=1.0 if event.predicted is None else event.predicted,
+        predicted=1.0 if told is None else told,
     )
 
 

@@ -56,7 +56,7 @@ def _told(before: State, event: Event) -> Iterator[Sent]:
 def _refused_later(before: State, event: ShadowJudged) -> Iterator[Sent]:
     """Yield that what waited was refused; what gives way as a rollout is told by its action."""
     known = before.again
-    if known and event.version == known.version and event.step in (None, known.step):
+    if known and known.awaits(event.version, event.step):
         why = " ".join(("The gate said reject.", *event.reasons))
         yield Sent(RULES["gate_refused"].returned(why), known.passed.retraining)
 

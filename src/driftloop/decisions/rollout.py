@@ -55,9 +55,7 @@ def looked(state: State, event: RolloutObserved, spec: LoopSpec, now: datetime) 
 def shadowed(state: State, event: ShadowJudged, spec: LoopSpec) -> Decision:
     """Do what the gate says of a bundle that nobody sees."""
     known = state.rollout
-    if known is None or not known.shadow or event.version != known.version:
-        return Decision(state)
-    if event.step not in (None, known.step):  # Its bounds were those of another look.
+    if known is None or not known.shadow or not known.awaits(event.version, event.step):
         return Decision(state)
     over = state.model_copy(update={"rollout": None})
     if event.verdict == "promote":

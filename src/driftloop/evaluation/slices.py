@@ -114,13 +114,13 @@ def _rarer(rows: pd.DataFrame) -> float:
 def judge(
     parts: Sequence[Slice],
     measured: Sequence[Estimate],
-    unseen: Sequence[float],
+    costs: Sequence[float],
     margin: float,
 ) -> list[Found]:
     """Return what each slice shows.
 
-    ``measured``: the relative difference of loss on each; ``unseen``: what rows of a kind that did
-    not come may add to it.
+    ``measured``: the relative difference of loss on each; ``costs``: what ``unseen`` rows may add
+    to it.
     """
     if not parts:
         return []
@@ -128,7 +128,7 @@ def judge(
     errors = np.array([one.log_error for one in measured])
     p = special.ndtr(-ratios / np.maximum(errors, 1e-12))
     reach = float(special.ndtri(1 - ERROR / len(parts)) + special.ndtri(POWER))
-    hidden = np.minimum(unseen, LONGEST)
+    hidden = np.minimum(costs, LONGEST)
     needed = np.maximum((reach * errors / math.log1p(margin)) ** 2, hidden / margin)
     highest = np.exp(ratios + float(special.ndtri(SURE)) * errors) + hidden
     kept = highest <= 1 + margin

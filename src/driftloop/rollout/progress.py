@@ -83,6 +83,10 @@ class Progress(Value):
         evidence = self.evidence.model_copy(update={"outcomes": outcomes})
         return self.model_copy(update={"evidence": evidence})
 
+    def awaits(self, version: str, step: int | None) -> bool:
+        """Return whether a judgement is of this bundle at this step: others had other bounds."""
+        return version == self.version and step in (None, self.step)
+
     def waiting(self, needed: int) -> Progress:
         """Return the progress of a bundle that takes ``needed`` rows to be judged once more."""
         return self.model_copy(update={"requests": needed, "step": self.step + 1})
